@@ -1,0 +1,1 @@
+//! The HTTP edge: routes, authentication, limits, headers, errors to responses, pages.

@@ -1,0 +1,1 @@
+//! Mapping documents: load, overlay, check, compile, evaluate JSONata. No I/O.

@@ -1,0 +1,1 @@
+//! Every call that leaves the process: OAuth, refresh, sending, quota headers, proxying.

@@ -1,0 +1,1 @@
+//! A Salesforce to develop and test against, sharing no code with what it tests.

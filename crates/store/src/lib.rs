@@ -1,0 +1,1 @@
+//! Everything remembered or coordinated: Postgres or SQLite, sealing, leases.
