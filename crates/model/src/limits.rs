@@ -1,0 +1,136 @@
+//! Everything has a limit, and the limit has a name and a unit.
+
+use serde::{Deserialize, Serialize};
+
+/// The limits of one gateway, each a configuration key of the same name under `[limits]`.
+///
+/// Defaults and their reasons: `docs/configuration.md`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Longest time a caller may take to send a request head, ms.
+    pub header_read_ms: u64,
+    /// Longest time a unified request may take in all, ms.
+    pub request_total_ms: u64,
+    /// Longest time to connect to a provider, ms.
+    pub upstream_connect_ms: u64,
+    /// Longest wait for the head of a provider's reply, ms.
+    pub upstream_first_byte_ms: u64,
+    /// Longest time a provider's whole reply may take, ms.
+    pub upstream_total_ms: u64,
+    /// Longest gap between two pieces of a provider's body, ms.
+    pub upstream_idle_ms: u64,
+    /// Time for one call to a token endpoint, ms. Must stay below the refresh lease.
+    pub token_request_ms: u64,
+    /// How long a claim to refresh lasts in the database, ms.
+    pub refresh_lease_ms: u64,
+    /// How long the Redis lease around a refresh lasts, ms.
+    pub refresh_redis_lease_ms: u64,
+    /// How long a caller waits for somebody's refresh, ms.
+    pub refresh_wait_ms: u64,
+    /// Pause after a refresh whose outcome is unknown before the token may be presented again, ms.
+    pub refresh_cooldown_ms: u64,
+    /// Largest request body of a unified or management route, bytes.
+    pub request_body_max_bytes: usize,
+    /// Largest request body through the proxy, bytes.
+    pub proxy_request_body_max_bytes: u64,
+    /// Largest provider reply that a mapping reads, bytes, counted after decompression.
+    pub response_body_max_bytes: usize,
+    /// Largest provider reply through the proxy, bytes.
+    pub proxy_response_body_max_bytes: u64,
+    /// Longest request target, bytes.
+    pub url_max_bytes: usize,
+    /// Most headers of one request.
+    pub headers_max: usize,
+    /// Open sockets of callers at one time.
+    pub sockets_max: usize,
+    /// Requests in flight on this node.
+    pub inflight_max: usize,
+    /// Requests in flight for one tenant on this node.
+    pub tenant_inflight_max: usize,
+    /// Requests in flight for one connection on this node: below the CRM's own limit of 25 long calls.
+    pub connection_inflight_max: usize,
+    /// Records in one page when the caller does not say.
+    pub page_default_records: u32,
+    /// Most records in one page.
+    pub page_max_records: u32,
+    /// How long a cursor stays good, ms.
+    pub cursor_ttl_ms: i64,
+    /// Time one evaluation of a mapping may take for one record, ms.
+    pub mapping_record_ms: u64,
+    /// Time the mappings of one request may take, ms.
+    pub mapping_request_ms: u64,
+    /// Largest mapping override, bytes.
+    pub mapping_document_max_bytes: usize,
+    /// How long a connect link works, ms.
+    pub connect_session_ttl_ms: i64,
+    /// How long a connection's field list is used before it is read again, ms.
+    pub metadata_ttl_ms: i64,
+    /// How long a stopping node waits for requests in flight, ms.
+    pub drain_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_read_ms: 10_000,
+            request_total_ms: 60_000,
+            upstream_connect_ms: 3_000,
+            upstream_first_byte_ms: 30_000,
+            upstream_total_ms: 55_000,
+            upstream_idle_ms: 15_000,
+            token_request_ms: 10_000,
+            refresh_lease_ms: 25_000,
+            refresh_redis_lease_ms: 30_000,
+            refresh_wait_ms: 30_000,
+            refresh_cooldown_ms: 30_000,
+            request_body_max_bytes: 2 << 20,
+            proxy_request_body_max_bytes: 10 << 20,
+            response_body_max_bytes: 16 << 20,
+            proxy_response_body_max_bytes: 1 << 30,
+            url_max_bytes: 16 << 10,
+            headers_max: 100,
+            sockets_max: 20_000,
+            inflight_max: 4_096,
+            tenant_inflight_max: 1_024,
+            connection_inflight_max: 20,
+            page_default_records: 100,
+            page_max_records: 2_000,
+            cursor_ttl_ms: 3 * 24 * 3_600_000,
+            mapping_record_ms: 50,
+            mapping_request_ms: 500,
+            mapping_document_max_bytes: 64 << 10,
+            connect_session_ttl_ms: 600_000,
+            metadata_ttl_ms: 600_000,
+            drain_ms: 60_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks the limits that only make sense together; answers the first that does not.
+    ///
+    /// Source of the refresh inequality: a lease that ends before the request it guards would let two holders present
+    /// one refresh token.
+    pub fn check(&self) -> Result<(), String> {
+        const PERSIST_MS: u64 = 5_000;
+        if self.token_request_ms + PERSIST_MS >= self.refresh_lease_ms {
+            return Err(format!(
+                "limits.token_request_ms ({}) + {PERSIST_MS} ms to save must be below limits.refresh_lease_ms ({})",
+                self.token_request_ms, self.refresh_lease_ms
+            ));
+        }
+        if self.refresh_lease_ms > self.refresh_redis_lease_ms {
+            return Err(format!(
+                "limits.refresh_lease_ms ({}) must not exceed limits.refresh_redis_lease_ms ({})",
+                self.refresh_lease_ms, self.refresh_redis_lease_ms
+            ));
+        }
+        if self.page_default_records == 0 || self.page_default_records > self.page_max_records {
+            return Err(
+                "limits.page_default_records must be between 1 and limits.page_max_records".to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
