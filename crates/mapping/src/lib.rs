@@ -1,1 +1,21 @@
 //! Mapping documents: load, overlay, check, compile, evaluate JSONata. No I/O.
+//!
+//! A [`Catalog`] holds the documents that ship; with the overrides of a tenant and a connection laid over them it gives
+//! a [`Plan`], which turns a unified query into a provider's and provider records into unified ones. A
+//! [`ProviderDocument`] says how a provider is spoken to.
+
+mod documents;
+mod error;
+mod metadata;
+mod plan;
+mod schema;
+
+pub use documents::{
+    Api, Auth, Catalog, ClientAuthentication, Environment, FAULT_CODES, Fault, Flow, LongQuery, LongReply,
+    Metadata, OverrideSource, Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota, RecordCall,
+    Records, TokenExpiry, TokenFacts, TokenFault,
+};
+pub use error::{BASE_LEVEL, Budget, DocumentError, MappingError};
+pub use metadata::{FieldKind, FieldMetadata, FieldOption, ObjectMetadata};
+pub use plan::{ExpandRule, FilterRule, Mapped, Method, Plan, QueryInput, QueryValue, ResponseInput};
+pub use schema::{ResourceSchema, SchemaField, Shape};

@@ -1,0 +1,178 @@
+//! What a provider says about an object and its fields, in our words.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of a field, whatever the provider calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldKind {
+    /// A record's own id.
+    Id,
+    /// A short text.
+    #[serde(alias = "string")]
+    Text,
+    /// A text that is too long to filter or sort by.
+    LongText,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Integer,
+    /// A number with a fraction.
+    #[serde(alias = "number")]
+    Decimal,
+    /// A day: `YYYY-MM-DD`.
+    Date,
+    /// An instant.
+    #[serde(rename = "datetime", alias = "date_time")]
+    DateTime,
+    /// A time of day.
+    Time,
+    /// An e-mail address.
+    Email,
+    /// A telephone number.
+    Phone,
+    /// A URL.
+    Url,
+    /// One of a list of values.
+    Picklist,
+    /// Several of a list of values.
+    MultiPicklist,
+    /// Another record's id.
+    Reference,
+    /// A compound address.
+    Address,
+    /// Anything else: neither filtered nor sorted by.
+    Other,
+}
+
+/// One value of a picklist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldOption {
+    /// What is stored.
+    pub value: String,
+    /// What people see.
+    pub label: String,
+}
+
+/// One field of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact that the provider tells about the field"
+)]
+pub struct FieldMetadata {
+    /// The provider's name, as it writes it.
+    pub name: String,
+    /// What people see.
+    #[serde(default)]
+    pub label: String,
+    /// The kind, by `metadata.kinds` of the provider document.
+    #[serde(default = "other")]
+    pub kind: FieldKind,
+    /// The provider's own name of the kind.
+    #[serde(default)]
+    pub remote_type: String,
+    /// Help text.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Made by the customer, not by the provider.
+    #[serde(default)]
+    pub is_custom: bool,
+    /// May stand in a filter.
+    #[serde(default)]
+    pub is_filterable: bool,
+    /// May stand in a sort.
+    #[serde(default)]
+    pub is_sortable: bool,
+    /// May be given on create.
+    #[serde(default)]
+    pub is_creatable: bool,
+    /// May be given on update.
+    #[serde(default)]
+    pub is_updatable: bool,
+    /// Must be given on create.
+    #[serde(default)]
+    pub is_required: bool,
+    /// No two records may share a value.
+    #[serde(default)]
+    pub is_unique: bool,
+    /// Computed by the provider.
+    #[serde(default)]
+    pub is_calculated: bool,
+    /// Can name a record in an upsert.
+    #[serde(default)]
+    pub is_external_id: bool,
+    /// Longest value, characters.
+    #[serde(default)]
+    pub max_length: Option<u32>,
+    /// Digits in all.
+    #[serde(default)]
+    pub precision: Option<u32>,
+    /// Digits after the point.
+    #[serde(default)]
+    pub scale: Option<u32>,
+    /// The value a new record gets when none is given.
+    #[serde(default)]
+    pub default_value: Option<String>,
+    /// Objects that a reference may point to.
+    #[serde(default)]
+    pub reference_to: Vec<String>,
+    /// The name of the path through a reference: `Account` of `Account.Name`.
+    #[serde(default)]
+    pub relationship_name: Option<String>,
+    /// The values of a picklist.
+    #[serde(default)]
+    pub options: Vec<FieldOption>,
+}
+
+const fn other() -> FieldKind {
+    FieldKind::Other
+}
+
+/// One object as this connection's user sees it: fields hidden from the user are absent.
+#[derive(Debug, Clone, Serialize)]
+pub struct ObjectMetadata {
+    /// The provider's name.
+    pub object: String,
+    /// What people see.
+    pub label: String,
+    /// The fields, in the provider's order.
+    pub fields: Vec<FieldMetadata>,
+    #[serde(skip)]
+    by_name: HashMap<String, usize>,
+}
+
+impl ObjectMetadata {
+    /// An object with its fields; of two fields whose names differ only by case the first is found.
+    pub fn new(object: String, label: String, fields: Vec<FieldMetadata>) -> Self {
+        let mut by_name = HashMap::with_capacity(fields.len());
+        for (index, field) in fields.iter().enumerate() {
+            by_name.entry(field.name.to_ascii_lowercase()).or_insert(index);
+        }
+        Self {
+            object,
+            label,
+            fields,
+            by_name,
+        }
+    }
+
+    /// The field of this name, upper and lower case alike.
+    pub fn field(&self, name: &str) -> Option<&FieldMetadata> {
+        let index = self.by_name.get(&name.to_ascii_lowercase())?;
+        self.fields.get(*index)
+    }
+
+    /// The reference field whose relationship has this name: `OwnerId` for `Owner`.
+    pub fn relationship(&self, name: &str) -> Option<&FieldMetadata> {
+        self.fields.iter().find(|field| {
+            field
+                .relationship_name
+                .as_deref()
+                .is_some_and(|relationship| relationship.eq_ignore_ascii_case(name))
+        })
+    }
+}

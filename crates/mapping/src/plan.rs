@@ -1,0 +1,178 @@
+//! A plan: what the merged documents of one resource do for one connection. Compiled once, shared by all
+//! connections whose documents are the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Budget, MappingError};
+use crate::metadata::FieldKind;
+use crate::schema::ResourceSchema;
+
+/// What a caller does with a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Many records.
+    List,
+    /// One record by its id.
+    Get,
+    /// A new record.
+    Create,
+    /// A changed record.
+    Update,
+    /// A deleted record.
+    Delete,
+    /// A new or changed record, named by a field's value.
+    Upsert,
+    /// Full-text search.
+    Search,
+}
+
+/// What a unified field is filtered by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilterRule {
+    /// The provider's field.
+    pub field: String,
+    /// The kind of its values.
+    #[serde(rename = "type")]
+    pub kind: FieldKind,
+}
+
+/// What `expand=` adds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpandRule {
+    /// Provider fields read besides.
+    pub fields: Vec<String>,
+}
+
+/// What a query mapping and a request body mapping see.
+#[derive(Clone, Copy)]
+pub struct QueryInput<'a> {
+    /// The caller's parameters, in unified names.
+    pub query: &'a Value,
+    /// The caller's body, in unified names; `null` when there is none.
+    pub body: &'a Value,
+    /// Facts of the request.
+    pub context: &'a Value,
+    /// Facts of the connection, no secrets.
+    pub connection: &'a Value,
+    /// The record's id, when the route has one.
+    pub id: Option<&'a str>,
+    /// The kinds of the provider's fields, from its describe.
+    pub field_kinds: &'a dyn Fn(&str) -> Option<FieldKind>,
+}
+
+/// What a response mapping sees, and how its result is finished.
+#[derive(Clone, Copy)]
+pub struct ResponseInput<'a> {
+    /// The caller's parameters.
+    pub query: &'a Value,
+    /// Facts of the request.
+    pub context: &'a Value,
+    /// Headers of the provider's reply, names in lower case.
+    pub headers: &'a Value,
+    /// Whether a key of a raw record is a custom field.
+    pub custom_fields: &'a dyn Fn(&str) -> bool,
+    /// Whether each record keeps its raw record under `remote_data`.
+    pub keep_remote_data: bool,
+    /// The unified fields to answer with; all when `None`.
+    pub fields: Option<&'a [String]>,
+}
+
+/// What a query mapping answers. Its texts may hold the caller's words: they are parsed before they are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct QueryValue {
+    /// Provider fields to read, instead of the plan's.
+    pub select: Option<Vec<String>>,
+    /// A condition, without `WHERE`.
+    pub where_text: Option<String>,
+    /// An order, without `ORDER BY`.
+    pub order_by: Option<String>,
+    /// Most records.
+    pub limit: Option<u32>,
+    /// A search statement.
+    pub q: Option<String>,
+}
+
+/// Unified records, and what the caller should know about them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Mapped {
+    /// One per raw record, in its order.
+    pub records: Vec<Value>,
+    /// Each said once, whatever the number of records.
+    pub warnings: Vec<String>,
+}
+
+/// What the merged documents of one resource do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The provider.
+    pub provider: String,
+    /// The resource: `contacts`.
+    pub resource: String,
+    /// The provider's object: `Contact`.
+    pub object: String,
+    /// Provider fields that the mappings read; paths through relationships hold dots.
+    pub fields: Vec<String>,
+    /// Unified names that may be filtered by.
+    pub filters: BTreeMap<String, FilterRule>,
+    /// Unified names that may be sorted by, with the provider's fields.
+    pub sorts: BTreeMap<String, String>,
+    /// What `expand=` may name.
+    pub expand: BTreeMap<String, ExpandRule>,
+    /// Short-form mappings, unified name to provider field: read and written, and filterable and sortable when the
+    /// describe says that the field is.
+    pub field_map: BTreeMap<String, String>,
+    /// The shape of the result.
+    pub schema: Arc<ResourceSchema>,
+    /// A hash of everything that decides what the plan does: part of cursors and caches.
+    pub fingerprint: String,
+    /// Unified names that a body may hold.
+    pub writable: Vec<String>,
+    /// The level each part came from, by its key: `filters.email` → `tenant`.
+    pub sources: BTreeMap<String, String>,
+}
+
+impl Plan {
+    /// Whether the documents have this method.
+    pub fn supports(&self, _method: Method) -> bool {
+        todo!()
+    }
+    /// The query value of a query mapping; `None` when the document has none and the caller compiles `filters` itself.
+    pub fn query(
+        &self,
+        _method: Method,
+        _input: &QueryInput<'_>,
+        _budget: &Budget,
+    ) -> Result<Option<QueryValue>, MappingError> {
+        todo!()
+    }
+    /// The provider's record to write: the request body mapping's, with `custom_fields` and `field_map` merged in.
+    pub fn request_body(
+        &self,
+        _method: Method,
+        _input: &QueryInput<'_>,
+        _budget: &Budget,
+    ) -> Result<Value, MappingError> {
+        todo!()
+    }
+    /// Provider records (an array, or one) as unified ones.
+    pub fn records(
+        &self,
+        _method: Method,
+        _raw: &Value,
+        _input: &ResponseInput<'_>,
+        _budget: &Budget,
+    ) -> Result<Mapped, MappingError> {
+        todo!()
+    }
+    /// The unified name that a provider's field is read into or written from.
+    pub fn provider_to_unified(&self, _provider_field: &str) -> Option<&str> {
+        todo!()
+    }
+}
