@@ -36,6 +36,9 @@ fn values_that_reach_the_structure_are_refused_where_they_begin() {
         (r"Name = 'a\' AND Email = ' OR Id != ''", r"a\", 9),
         ("Name = 'x' AND Account.Name = 'x'", "account.name", 16),
         ("Name = 'x' LIMIT 5", " LIMIT 5", 11),
+        ("Name = 'a b'", "b'", 11),
+        ("Name = 'a b'", "'a", 8),
+        ("Amount > 1.5 ", ".5 ", 11),
         ("Amount > 5 OR Id != null", "5 OR Id != null", 10),
     ] {
         match check_caller_text(text, &[value]) {

@@ -30,12 +30,13 @@ pub(crate) fn pieces(statement: &str) -> Result<Vec<Piece>, String> {
                 rest.find(|c: char| !(c.is_ascii_alphanumeric() || allowed.contains(c)))
                     .unwrap_or(rest.len())
             };
-            let negative = first == '-' && rest[1..].starts_with(|c: char| c.is_ascii_digit());
+            let signed =
+                (first == '-' || first == '+') && rest[1..].starts_with(|c: char| c.is_ascii_digit());
             if first.is_ascii_alphabetic() {
                 let end = word_end("_.");
                 pieces.push(Piece::Word(rest[..end].to_owned()));
                 rest = &rest[end..];
-            } else if first.is_ascii_digit() || negative {
+            } else if first.is_ascii_digit() || signed {
                 let end = word_end("_.:+-");
                 pieces.push(Piece::Number(rest[..end].to_owned()));
                 rest = &rest[end..];
