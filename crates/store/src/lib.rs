@@ -1,11 +1,43 @@
 //! Everything remembered or coordinated: Postgres or SQLite, sealing, leases.
+//!
+//! One [`Store`] over two databases, every query written once. What must hold:
+//!
+//! - A [`Tenant`] is only made here, by authenticating a key or by finishing a connect transaction. Another tenant's row
+//!   is [`StoreError::NotFound`], as one that does not exist. On Postgres, row-level policies are a second wall.
+//! - Tokens and verifiers are stored sealed to their place; keys, link tokens, states and cookies as SHA-256.
+//! - Of all who want to refresh a connection one holds the claim, on the database's clock, and a late holder can change
+//!   nothing ([`Store::claim_refresh`], [`Store::save_refreshed`]).
+//! - A request that finds everything in memory runs no SQL and no Redis command. The counters
+//!   `crosswalk_sql_statements_total` and `crosswalk_redis_commands_total` tell.
 
+mod api_keys;
+mod cache;
 mod callers;
+mod changes;
+mod checks;
+mod connect_sessions;
+mod connections;
+mod database;
 mod error;
+mod leases;
+mod migrations;
+mod overrides;
+mod readiness;
 mod records;
-mod signatures;
+mod redis_link;
+mod refresh;
+mod sealing;
+mod spill;
+mod store;
+mod tenants;
 
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
-pub use records::*;
-pub use signatures::*;
+pub use leases::{Lease, LeaseOutcome};
+pub use records::{
+    ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState, MappingOverride,
+    NewApiKey, NewAuthorization, NewConnectSession, NewCredentials, OverrideLevel, OverrideVersion, Readiness,
+    RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
+};
+pub use sealing::MasterKey;
+pub use store::{Store, StoreConfig};

@@ -1,0 +1,37 @@
+use model::OsRandom;
+
+use super::{DIGITS, checksum, parse, random_digits};
+
+fn key() -> String {
+    let body = format!("cw_live_{}_{}", random_digits(&OsRandom, 8), random_digits(&OsRandom, 43));
+    format!("{body}{}", checksum(&body))
+}
+
+#[test]
+fn a_key_is_read_and_any_changed_character_is_noticed() {
+    let key = key();
+    assert_eq!(key.len(), 8 + 8 + 1 + 43 + 6);
+    assert_eq!(parse(&key).unwrap().public_id, &key[8..16]);
+    for index in 0..key.len() {
+        let mut changed = key.clone().into_bytes();
+        changed[index] = if changed[index] == b'x' { b'y' } else { b'x' };
+        assert!(parse(std::str::from_utf8(&changed).unwrap()).is_none(), "index {index}");
+        assert!(parse(&key[..index]).is_none());
+    }
+}
+
+#[test]
+fn hostile_texts_are_not_keys() {
+    for text in ["", "cw_live_", "cw_live__", "cw_live_éééé_", &"cw_live_".repeat(100), &format!(" {}", key())] {
+        assert!(parse(text).is_none(), "{text}");
+    }
+}
+
+#[test]
+fn the_checksum_is_crc32_in_base_62() {
+    // CRC-32 of "123456789" is 0xCBF43926 by the check value of the algorithm's definition.
+    let number = checksum("123456789").bytes().fold(0_u64, |number, digit| {
+        number * 62 + DIGITS.iter().position(|known| *known == digit).unwrap() as u64
+    });
+    assert_eq!(number, 0xCBF4_3926);
+}
