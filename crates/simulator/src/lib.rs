@@ -1,4 +1,168 @@
 //! A Salesforce to develop and test against, sharing no code with what it tests.
+//!
+//! One process plays one org: OAuth with pages and token endpoint, the REST data API, and a control plane
+//! below `/__control` through which tests break it and read back what it saw (`GET /__control` lists the routes).
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! let running = simulator::start(simulator::Options::default()).await?;
+//! println!("{}", running.base_url());
+//! running.stop().await;
+//! # Ok(())
+//! # }
+//! ```
 
+mod control;
+mod http;
+mod oauth;
 pub mod org;
 mod query;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::control::settings::{DuplicateBlock, Settings, UninstalledApp};
+use crate::http::server;
+use crate::http::state::Simulator;
+pub use crate::org::{Org, OrgOptions};
+
+/// How a simulator starts. The control plane can change most of it while it runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// The rows and features of the org.
+    pub org: OrgOptions,
+    /// Consumer key of the one app.
+    pub client_id: String,
+    /// Its consumer secret.
+    pub client_secret: String,
+    /// Its callbacks, compared exactly; empty = any https URL and any loopback URL.
+    pub redirect_uris: Vec<String>,
+    /// Refresh token rotation.
+    pub rotation: bool,
+    /// Life of a session, milliseconds; slides with use.
+    pub session_ttl_ms: u64,
+    /// API calls of a day.
+    pub daily_limit: u64,
+    /// Answers authorize requests with a code at once, for `login_hint` or the admin.
+    pub auto_consent: bool,
+    /// Seed of tokens, codes and request ids; the same seed gives the same tokens.
+    pub token_seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            org: OrgOptions::default(),
+            client_id: "simulator-client-id".to_owned(),
+            client_secret: "simulator-client-secret".to_owned(),
+            redirect_uris: Vec::new(),
+            rotation: true,
+            session_ttl_ms: 2 * 3_600_000,
+            daily_limit: 15_000,
+            auto_consent: false,
+            token_seed: 1,
+        }
+    }
+}
+
+/// Longest life of an authorization code, milliseconds.
+const CODE_TTL_MS: i64 = 15 * 60_000;
+/// Life of a query locator, milliseconds.
+const LOCATOR_TTL_MS: i64 = 48 * 3_600_000;
+/// Live grants of one user and app.
+const GRANTS_PER_USER: usize = 5;
+
+/// A simulator that is serving. Dropping it stops it.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    simulator: Arc<Simulator>,
+    server: JoinHandle<()>,
+}
+
+/// Builds the org, binds and serves on spawned tasks. Fails when the address cannot be bound.
+pub async fn start(options: Options) -> std::io::Result<Running> {
+    let listener = TcpListener::bind(options.bind).await?;
+    let address = listener.local_addr()?;
+    let settings = settings_of(&options);
+    let org = Arc::new(Org::new(options.org));
+    let simulator = Arc::new(Simulator::new(
+        org,
+        (options.client_id, options.client_secret),
+        options.redirect_uris,
+        settings,
+        options.token_seed,
+    ));
+    let server = server::spawn(listener, Arc::clone(&simulator), address);
+    Ok(Running {
+        address,
+        simulator,
+        server,
+    })
+}
+
+fn settings_of(options: &Options) -> Settings {
+    Settings {
+        rotation: options.rotation,
+        refresh_ends_session: true,
+        duplicate_refresh_block: DuplicateBlock::Auto,
+        require_secret: true,
+        require_pkce: false,
+        password_grant: false,
+        login_host: false,
+        run_as_username: None,
+        session_ttl_ms: i64::try_from(options.session_ttl_ms).unwrap_or(i64::MAX),
+        code_ttl_ms: CODE_TTL_MS,
+        refresh_idle_ttl_ms: None,
+        grants_per_user: GRANTS_PER_USER,
+        daily_limit: options.daily_limit,
+        daily_used: 0,
+        per_app: None,
+        page_size: None,
+        random_short_pages: false,
+        locator_ttl_ms: LOCATOR_TTL_MS,
+        locator_error_status: 400,
+        auto_consent: options.auto_consent,
+        uninstalled_app: UninstalledApp::Off,
+        introspection_permitted: true,
+        view_setup: true,
+        instance_url: None,
+        identity_host: None,
+    }
+}
+
+impl Running {
+    /// `http://address:port`, no trailing slash.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The org, to read or change rows without HTTP.
+    pub fn org(&self) -> &Arc<Org> {
+        &self.simulator.org
+    }
+
+    /// Stops listening and closes every connection.
+    pub async fn stop(mut self) {
+        self.server.abort();
+        // The task was just cancelled: what it says about that is no news.
+        let _ = (&mut self.server).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

@@ -1,0 +1,29 @@
+//! The control plane, `/__control/…`: how a test breaks the simulator and what it can read back.
+//!
+//! Everything is JSON. `GET /__control` lists the routes. None of them needs a token, none is counted,
+//! none is touched by a fault.
+//!
+//! | route | what |
+//! |---|---|
+//! | `GET, POST /__control/settings` | read, or change some keys of, [`settings::Settings`] |
+//! | `GET, POST /__control/faults` | list, or add, a [`faults::Fault`]; answers its `id` |
+//! | `POST /__control/clear_faults` | removes every fault |
+//! | `GET, POST /__control/clock` | `{"offset_ms"}` sets, `{"advance_ms"}` adds |
+//! | `GET /__control/counters` | see [`counters`] |
+//! | `GET /__control/requests?path=&method=` | recent requests, oldest first; tokens shown as fingerprints |
+//! | `POST /__control/session` | `{"username"?,"scope"?}` → `access_token`, `refresh_token`, `instance_url`, ids |
+//! | `POST /__control/kill_sessions` | `{"username"?}` ends sessions for good, locators too |
+//! | `POST /__control/expire_sessions` | `{"username"?}` lets them time out; refresh tokens live on |
+//! | `POST /__control/revoke_grants` | `{"username"?}` revokes refresh tokens and sessions |
+//! | `POST /__control/fields` | `{"action":"hide|show|rename|add|remove","object","field","to"?,"spec"?,"username"?}` |
+//! | `POST /__control/validation_rules` | `{"object","field","equals","message","error_field"?}` or `{"object","clear":true}` |
+//! | `POST /__control/duplicate_rules` | `{"object","on","allow_save"?}` |
+//! | `GET, POST /__control/records/{object}` | raw rows; POST creates one as the admin |
+//! | `POST /__control/reset` | settings, faults, counters, clock, sessions and locators as at the start; rows stay |
+
+pub(crate) mod clock;
+pub(crate) mod counters;
+pub(crate) mod faults;
+pub(crate) mod hostile;
+pub(crate) mod routes;
+pub(crate) mod settings;
