@@ -1,0 +1,106 @@
+//! From rows to the JSON of a record.
+
+use serde_json::{Map, Value, json};
+
+use super::cell::Cell;
+use super::ids::RecordId;
+use super::schema::Kind;
+use super::state::{Row, Table};
+
+/// `{"type","url"}` of a record.
+pub(crate) fn attributes(object: &str, id: RecordId, version: &str) -> Value {
+    let mut attributes = Map::with_capacity(2);
+    attributes.insert("type".to_owned(), Value::String(object.to_owned()));
+    attributes.insert(
+        "url".to_owned(),
+        Value::String(format!("/services/data/v{version}/sobjects/{object}/{id}")),
+    );
+    Value::Object(attributes)
+}
+
+/// One field's value, compound addresses and blob links included.
+pub(crate) fn field(table: &Table, row: &Row, slot: usize, version: &str) -> Value {
+    let field = &table.object.fields[slot];
+    match field.kind {
+        Kind::Address => address(table, row, &field.name),
+        Kind::Base64 if !row.cell(slot).is_null() => Value::String(format!(
+            "/services/data/v{version}/sobjects/{}/{}/{}",
+            table.object.name, row.id, field.name
+        )),
+        Kind::Boolean => Value::Bool(row.cell(slot).as_bool()),
+        _ => row.cell(slot).to_json(),
+    }
+}
+
+/// The compound of `…Street`, `…City` and so on; null when all parts are.
+fn address(table: &Table, row: &Row, name: &str) -> Value {
+    let prefix = name.strip_suffix("Address").unwrap_or(name);
+    let part = |part: &str| table.get(&row.cells, &format!("{prefix}{part}"));
+    let mut parts = vec![
+        ("city", part("City")),
+        ("country", part("Country")),
+        ("geocodeAccuracy", part("GeocodeAccuracy")),
+        ("latitude", part("Latitude")),
+        ("longitude", part("Longitude")),
+        ("postalCode", part("PostalCode")),
+        ("state", part("State")),
+        ("street", part("Street")),
+    ];
+    if table.object.slot(&format!("{prefix}CountryCode")).is_some() {
+        parts.insert(2, ("countryCode", part("CountryCode")));
+        parts.insert(8, ("stateCode", part("StateCode")));
+    }
+    if parts.iter().all(|(_, cell)| cell.is_null()) {
+        return Value::Null;
+    }
+    Value::Object(
+        parts
+            .into_iter()
+            .map(|(key, cell)| (key.to_owned(), cell.to_json()))
+            .collect(),
+    )
+}
+
+/// A record with these fields.
+pub(crate) fn some(table: &Table, row: &Row, slots: &[usize], version: &str) -> Value {
+    let mut out = Map::with_capacity(slots.len() + 1);
+    out.insert(
+        "attributes".to_owned(),
+        attributes(&table.object.name, row.id, version),
+    );
+    for &slot in slots {
+        out.insert(
+            table.object.fields[slot].name.clone(),
+            field(table, row, slot, version),
+        );
+    }
+    Value::Object(out)
+}
+
+/// A record with everything the user may see.
+pub(crate) fn whole(table: &Table, row: &Row, user: Option<RecordId>, version: &str) -> Value {
+    let slots: Vec<usize> = table.visible_fields(user).map(|(slot, _)| slot).collect();
+    some(table, row, &slots, version)
+}
+
+/// Field name to value without `attributes`; what tests and the token endpoint read.
+pub(crate) fn raw(table: &Table, row: &Row) -> Value {
+    let mut out = json!({});
+    if let Some(out) = out.as_object_mut() {
+        for (slot, field) in table.object.live_fields() {
+            let cell = row.cell(slot);
+            let value = if field.kind == Kind::Address {
+                address(table, row, &field.name)
+            } else {
+                cell.to_json()
+            };
+            let value = if field.kind == Kind::Boolean && *cell == Cell::Null {
+                Value::Bool(false)
+            } else {
+                value
+            };
+            out.insert(field.name.clone(), value);
+        }
+    }
+    out
+}
