@@ -71,6 +71,13 @@ impl Default for Options {
     }
 }
 
+/// The provider name under which other crates find what they need to talk to this simulator.
+pub const PROVIDER: &str = "salesforce";
+/// Username of the admin of every simulated org.
+pub const USERNAME: &str = "avery.admin@crosswalk.example";
+/// Password of every user of every simulated org.
+pub const PASSWORD: &str = oauth::PASSWORD;
+
 /// Longest life of an authorization code, milliseconds.
 const CODE_TTL_MS: i64 = 15 * 60_000;
 /// Life of a query locator, milliseconds.

@@ -35,7 +35,7 @@ pub(crate) struct Counters {
     /// Grants revoked because the user had too many.
     pub(crate) evictions: u64,
     /// Every request beside the control plane's.
-    pub(crate) requests: u64,
+    pub(crate) requests_total: u64,
     /// Requests answered with a status of 4xx or 5xx.
     pub(crate) failures: u64,
     /// `METHOD /path` without the query.
@@ -55,7 +55,7 @@ pub(crate) struct Counters {
 impl Counters {
     /// Notes a request that has come in; gives its number.
     pub(crate) fn arrive(&mut self, call: &Call, now_ms: i64) -> u64 {
-        self.requests += 1;
+        self.requests_total += 1;
         self.concurrent += 1;
         self.concurrent_max = self.concurrent_max.max(self.concurrent);
         *self
@@ -141,7 +141,10 @@ fn headers(call: &Call) -> Vec<Value> {
             let text = String::from_utf8_lossy(value.as_bytes());
             if SECRET_HEADERS.contains(&name.as_str()) {
                 let (scheme, secret) = text.split_once(' ').unwrap_or(("", &text));
-                json!([name.as_str(), format!("{scheme} redacted:{}", fingerprint(secret)).trim()])
+                json!([
+                    name.as_str(),
+                    format!("{scheme} redacted:{}", fingerprint(secret)).trim()
+                ])
             } else {
                 json!([name.as_str(), text])
             }

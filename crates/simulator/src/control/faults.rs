@@ -140,7 +140,10 @@ pub(crate) struct Fault {
 
 impl Fault {
     fn strikes(&self, call: &Call) -> bool {
-        let path = self.path.as_deref().is_none_or(|prefix| call.path.starts_with(prefix));
+        let path = self
+            .path
+            .as_deref()
+            .is_none_or(|prefix| call.path.starts_with(prefix));
         let method = self.method.as_deref().is_none_or(|method| method == call.method);
         let grant = self
             .grant_type

@@ -66,9 +66,13 @@ fn route(simulator: &Simulator, call: &Call, body: &Map<String, Value>) -> Optio
     let names: Vec<&str> = segments.iter().skip(1).map(String::as_str).collect();
     Some(match (call.method.as_str(), names.as_slice()) {
         ("GET", []) => Ok(json!({"routes": ROUTES})),
-        ("GET", ["settings"]) => serde_json::to_value(simulator.settings()).map_err(|error| error.to_string()),
+        ("GET", ["settings"]) => {
+            serde_json::to_value(simulator.settings()).map_err(|error| error.to_string())
+        }
         ("POST", ["settings"]) => change_settings(simulator, body),
-        ("GET", ["faults"]) => serde_json::to_value(simulator.faults().list()).map_err(|error| error.to_string()),
+        ("GET", ["faults"]) => {
+            serde_json::to_value(simulator.faults().list()).map_err(|error| error.to_string())
+        }
         ("POST", ["faults"]) => add_fault(simulator, body),
         ("POST", ["clear_faults"]) => {
             *simulator.faults() = super::faults::FaultBoard::default();
@@ -105,8 +109,9 @@ fn route(simulator: &Simulator, call: &Call, body: &Map<String, Value>) -> Optio
         ("POST", ["fields"]) => change_field(simulator, body),
         ("POST", ["validation_rules"]) => validation_rule(simulator, body),
         ("POST", ["duplicate_rules"]) => duplicate_rule(simulator, body),
-        ("GET", ["records", object]) => known(simulator, object)
-            .map(|name| json!({"records": simulator.org.raw_records(&name)})),
+        ("GET", ["records", object]) => {
+            known(simulator, object).map(|name| json!({"records": simulator.org.raw_records(&name)}))
+        }
         ("POST", ["records", object]) => create(simulator, object, body),
         ("POST", ["reset"]) => {
             simulator.reset();
@@ -236,10 +241,7 @@ fn session(simulator: &Simulator, call: &Call, body: &Map<String, Value>) -> Out
 }
 
 fn change_field(simulator: &Simulator, body: &Map<String, Value>) -> Outcome {
-    only_keys(
-        body,
-        &["action", "object", "field", "to", "spec", "username"],
-    )?;
+    only_keys(body, &["action", "object", "field", "to", "spec", "username"])?;
     let org = &simulator.org;
     let object = known(simulator, text(body, "object")?)?;
     let user = match optional(body, "username")? {

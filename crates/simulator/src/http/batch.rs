@@ -41,7 +41,8 @@ pub(crate) fn batch(context: &Context<'_>) -> Answer {
             continue;
         }
         let text = |name: &str| request.get(name).and_then(Value::as_str);
-        let method = text("method").ok_or_else(|| json::parser_error("method is required in a subrequest"))?;
+        let method =
+            text("method").ok_or_else(|| json::parser_error("method is required in a subrequest"))?;
         let url = text("url").ok_or_else(|| json::parser_error("url is required in a subrequest"))?;
         let url = url.strip_prefix("/services/data/").unwrap_or(url);
         let full = format!("/services/data/{}", url.trim_start_matches('/'));

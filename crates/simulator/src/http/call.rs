@@ -74,7 +74,10 @@ impl Call {
 
 /// First value of this name.
 pub(crate) fn value_of<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    pairs
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
 }
 
 /// Percent-decodes; bytes that are not UTF-8 become the replacement character.

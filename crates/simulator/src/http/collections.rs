@@ -39,7 +39,11 @@ pub(crate) fn any_object(context: &Context<'_>) -> Answer {
             let prefixes = prefixes(context);
             Ok(write(context, all_or_none, &records, |record| {
                 let id = record.id.as_deref().ok_or_else(|| {
-                    vec![errors::error(400, "MISSING_ARGUMENT", "Id not specified in an update call")]
+                    vec![errors::error(
+                        400,
+                        "MISSING_ARGUMENT",
+                        "Id not specified in an update call",
+                    )]
                 })?;
                 right_object(&prefixes, &record.object, id)?;
                 let org = &context.simulator.org;
@@ -127,7 +131,9 @@ fn read_record(item: &Value) -> Result<Record, Reply> {
         .ok_or_else(|| json::parser_error("a record must be an object"))?;
     // The real parser streams: the type must be known before any other key arrives.
     let first = map.iter().next().filter(|(key, _)| *key == "attributes");
-    let object = first.and_then(|(_, attributes)| attributes.get("type")).and_then(Value::as_str);
+    let object = first
+        .and_then(|(_, attributes)| attributes.get("type"))
+        .and_then(Value::as_str);
     let Some(object) = object else {
         return Err(json::parser_error(
             "Nested object for polymorphic foreign key must have an attributes field before any other fields.",

@@ -80,7 +80,9 @@ pub(crate) fn graph(context: &Context<'_>) -> Answer {
     let mut nodes = 0;
     let mut checked = Vec::new();
     for graph in graphs {
-        let map = graph.as_object().ok_or_else(|| bad("a graph must be an object"))?;
+        let map = graph
+            .as_object()
+            .ok_or_else(|| bad("a graph must be an object"))?;
         let id = map
             .get("graphId")
             .and_then(Value::as_str)
@@ -161,7 +163,12 @@ fn requests_of(body: &Map<String, Value>) -> Result<Vec<Request<'_>>, Reply> {
             return Err(bad(&format!("Duplicate referenceId: {reference}")));
         }
         let mut headers = Vec::new();
-        for (name, value) in item.get("httpHeaders").and_then(Value::as_object).into_iter().flatten() {
+        for (name, value) in item
+            .get("httpHeaders")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             if ["accept", "authorization", "content-type"].contains(&name.to_ascii_lowercase().as_str()) {
                 return Err(bad(&format!("Header not allowed in a subrequest: {name}")));
             }
@@ -179,7 +186,11 @@ fn requests_of(body: &Map<String, Value>) -> Result<Vec<Request<'_>>, Reply> {
 }
 
 /// Runs subrequests in order; gives their answers and whether all succeeded.
-fn run(context: &Context<'_>, requests: &[Request<'_>], all_or_none: bool) -> Result<(Vec<Value>, bool), Reply> {
+fn run(
+    context: &Context<'_>,
+    requests: &[Request<'_>],
+    all_or_none: bool,
+) -> Result<(Vec<Value>, bool), Reply> {
     let org = &context.simulator.org;
     let _writing = all_or_none.then(|| context.writing());
     let inside = Context {

@@ -72,7 +72,10 @@ pub(crate) async fn exchange(
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: parse_form(parts.uri.query().unwrap_or("")),
-        target_bytes: parts.uri.path_and_query().map_or(0, |target| target.as_str().len()),
+        target_bytes: parts
+            .uri
+            .path_and_query()
+            .map_or(0, |target| target.as_str().len()),
         headers: parts.headers,
         body,
         base_url,
@@ -120,7 +123,11 @@ fn unzip(call: &mut Call) -> Result<(), Reply> {
 
 fn check_size(call: &Call) -> Result<(), Reply> {
     if call.target_bytes > URI_MAX_BYTES {
-        return Err(errors::refuse(414, "URI_TOO_LONG", "The length of the URI exceeds the 16,384 byte limit."));
+        return Err(errors::refuse(
+            414,
+            "URI_TOO_LONG",
+            "The length of the URI exceeds the 16,384 byte limit.",
+        ));
     }
     let head: usize = call
         .headers
@@ -239,15 +246,22 @@ fn respond(simulator: &Simulator, call: Option<&Call>, outgoing: Outgoing) -> Re
     let (status, own, content_type, body) = match outgoing {
         Outgoing::Hostile(shape, bytes) => {
             let (own, body) = hostile::answer(shape, bytes);
-            let own = own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let own = own
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect();
             (200, own, None, body)
         }
         Outgoing::Reply(reply) => encode(call, reply),
     };
     let mut response = Response::new(body);
-    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let common = headers::recorded(simulator, is_data);
-    let replaced: Vec<String> = own.iter().map(|(name, _): &(String, String)| name.to_ascii_lowercase()).collect();
+    let replaced: Vec<String> = own
+        .iter()
+        .map(|(name, _): &(String, String)| name.to_ascii_lowercase())
+        .collect();
     let common = common
         .into_iter()
         // A page that sets its own cookie keeps the recorded ones; anything else it sets takes their place.
@@ -296,7 +310,11 @@ fn accepts_gzip(header: &str) -> bool {
     header.split(',').any(|part| {
         let mut words = part.split(';').map(str::trim);
         let name = words.next().unwrap_or("");
-        let refused = words.any(|word| word.trim_start_matches("q=").parse::<f32>().is_ok_and(|q| q <= 0.0));
+        let refused = words.any(|word| {
+            word.trim_start_matches("q=")
+                .parse::<f32>()
+                .is_ok_and(|q| q <= 0.0)
+        });
         (name.eq_ignore_ascii_case("gzip") || name == "*") && !refused
     })
 }

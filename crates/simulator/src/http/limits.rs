@@ -116,7 +116,10 @@ pub(crate) fn limits(context: &Context<'_>) -> Answer {
         json!({"Max": settings.daily_limit, "Remaining": left}),
     ));
     // An entitlement that was cut below its use: the only one that goes negative here.
-    entries.push(("MonthlyPlatformEventsUsageEntitlement", json!({"Max": 0, "Remaining": -12})));
+    entries.push((
+        "MonthlyPlatformEventsUsageEntitlement",
+        json!({"Max": 0, "Remaining": -12}),
+    ));
     entries.push((
         "PermissionSets",
         json!({"Max": 1500, "Remaining": 1499, "CreateCustom": {"Max": 1000, "Remaining": 999}}),

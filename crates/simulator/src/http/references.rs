@@ -63,8 +63,7 @@ fn plain(value: &Value) -> String {
 fn look_up(path: &str, results: &Results) -> Result<Value, String> {
     let end = path.find(['.', '[']).unwrap_or(path.len());
     let (reference, tail) = path.split_at(end);
-    let missing =
-        || format!("Invalid reference specified. No value for {path} found in {reference}");
+    let missing = || format!("Invalid reference specified. No value for {path} found in {reference}");
     let mut value = results
         .get(reference)
         .and_then(Option::as_ref)

@@ -150,7 +150,9 @@ pub(crate) fn serve(simulator: &Simulator, call: &Call) -> Reply {
 /// A POST may carry the real method in `_HttpMethod`; its value is case-sensitive.
 fn effective_method(call: &Call) -> String {
     match call.query_value("_HttpMethod") {
-        Some(method @ ("PATCH" | "DELETE" | "GET" | "PUT" | "HEAD")) if call.method == "POST" => method.to_owned(),
+        Some(method @ ("PATCH" | "DELETE" | "GET" | "PUT" | "HEAD")) if call.method == "POST" => {
+            method.to_owned()
+        }
         _ => call.method.clone(),
     }
 }
@@ -173,7 +175,11 @@ pub(crate) fn resource(context: &Context<'_>) -> Reply {
 }
 
 fn route(context: &Context<'_>) -> Answer {
-    let lower: Vec<String> = context.parts.iter().map(|part| part.to_ascii_lowercase()).collect();
+    let lower: Vec<String> = context
+        .parts
+        .iter()
+        .map(|part| part.to_ascii_lowercase())
+        .collect();
     let names: Vec<&str> = lower.iter().map(String::as_str).collect();
     match names.as_slice() {
         [] => resources(context),

@@ -125,7 +125,9 @@ fn check_row_date(context: &Context<'_>, object: &str, id: &str) -> Result<(), R
 pub(crate) fn parse_time_ms(text: &str) -> Option<i64> {
     let text = text.trim();
     let with_colon = match text.len().checked_sub(5).map(|at| text.split_at_checked(at)) {
-        Some(Some((start, end))) if end.starts_with(['+', '-']) && end[1..].bytes().all(|b| b.is_ascii_digit()) => {
+        Some(Some((start, end)))
+            if end.starts_with(['+', '-']) && end[1..].bytes().all(|b| b.is_ascii_digit()) =>
+        {
             format!("{start}{}:{}", &end[..3], &end[3..])
         }
         _ => text.to_owned(),
@@ -242,8 +244,13 @@ pub(crate) fn changed(context: &Context<'_>, deleted: bool) -> Answer {
                 &format!("required parameter {name} is missing"),
             )
         })?;
-        parse_time_ms(text)
-            .ok_or_else(|| errors::refuse(400, "INVALID_ARGUMENT_TYPE", &format!("{name}: invalid date: {text}")))
+        parse_time_ms(text).ok_or_else(|| {
+            errors::refuse(
+                400,
+                "INVALID_ARGUMENT_TYPE",
+                &format!("{name}: invalid date: {text}"),
+            )
+        })
     };
     let (start_ms, end_ms) = (time("start")?, time("end")?);
     let org = &context.simulator.org;

@@ -48,13 +48,12 @@ pub(crate) fn parameterized(context: &Context<'_>) -> Answer {
 }
 
 fn list(text: &str) -> Value {
-    text.split(',')
-        .map(|name| Value::from(name.trim()))
-        .collect()
+    text.split(',').map(|name| Value::from(name.trim())).collect()
 }
 
 fn number(text: &str) -> Value {
-    text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from)
+    text.parse::<u64>()
+        .map_or_else(|_| Value::from(text), Value::from)
 }
 
 /// The query parameters as the JSON body says it.

@@ -47,8 +47,14 @@ pub(crate) fn tree(context: &Context<'_>) -> Answer {
     }
     let mut seen = HashSet::new();
     if let Some(twice) = nodes.iter().find(|node| !seen.insert(node.reference.as_str())) {
-        let message = format!("Duplicate ReferenceId provided in the request: {}.", twice.reference);
-        return Ok(failed(&twice.reference, &[errors::error(400, "INVALID_INPUT", &message)]));
+        let message = format!(
+            "Duplicate ReferenceId provided in the request: {}.",
+            twice.reference
+        );
+        return Ok(failed(
+            &twice.reference,
+            &[errors::error(400, "INVALID_INPUT", &message)],
+        ));
     }
     let org = &context.simulator.org;
     let options = context.dml_options(true);
@@ -73,10 +79,7 @@ pub(crate) fn tree(context: &Context<'_>) -> Answer {
         .zip(&ids)
         .map(|(node, id)| json!({"referenceId": node.reference, "id": id}))
         .collect();
-    Ok(Reply::json(
-        201,
-        json!({"hasErrors": false, "results": results}),
-    ))
+    Ok(Reply::json(201, json!({"hasErrors": false, "results": results})))
 }
 
 fn failed(reference: &str, list: &[ApiError]) -> Reply {

@@ -95,7 +95,11 @@ fn authorize_request(simulator: &Simulator, call: &Call) -> Answer {
     let logged_in = call
         .cookie(COOKIE)
         .and_then(|cookie| simulator.oauth().logins.get(cookie).cloned())
-        .filter(|_| !prompt.iter().any(|word| word == "login" || word == "select_account"));
+        .filter(|_| {
+            !prompt
+                .iter()
+                .any(|word| word == "login" || word == "select_account")
+        });
     if let Some(user_id) = &logged_in {
         let approved = simulator
             .oauth()
@@ -158,10 +162,7 @@ fn check(simulator: &Simulator, pairs: &[(String, String)]) -> Result<(Request, 
     match value_of(pairs, "response_type") {
         Some("code") => {}
         Some(_) => {
-            return Err(refuse(
-                "unsupported_response_type",
-                "response type not supported",
-            ));
+            return Err(refuse("unsupported_response_type", "response type not supported"));
         }
         None => {
             return Err(refuse(
@@ -170,8 +171,12 @@ fn check(simulator: &Simulator, pairs: &[(String, String)]) -> Result<(Request, 
             ));
         }
     }
-    let scope = parse_scope(value_of(pairs, "scope"))
-        .map_err(|name| refuse("invalid_scope", &format!("the requested scope is not allowed: {name}")))?;
+    let scope = parse_scope(value_of(pairs, "scope")).map_err(|name| {
+        refuse(
+            "invalid_scope",
+            &format!("the requested scope is not allowed: {name}"),
+        )
+    })?;
     let prompt: Vec<String> = value_of(pairs, "prompt")
         .unwrap_or("")
         .split_whitespace()
@@ -187,10 +192,7 @@ fn check(simulator: &Simulator, pairs: &[(String, String)]) -> Result<(Request, 
     let method = value_of(pairs, "code_challenge_method");
     // A client in wide use sends the challenge without its method and means S256.
     if method.is_some_and(|method| method != "S256") {
-        return Err(refuse(
-            "invalid_request",
-            "code_challenge_method must be S256",
-        ));
+        return Err(refuse("invalid_request", "code_challenge_method must be S256"));
     }
     if challenge.is_none() && simulator.settings().require_pkce {
         return Err(refuse(

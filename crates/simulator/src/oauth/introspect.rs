@@ -61,7 +61,13 @@ fn describe_token(simulator: &Simulator, call: &Call, token: &str) -> Option<Val
     if let Some(session) = store.sessions.live(token, now_ms, settings.session_ttl_ms) {
         let session = session.clone();
         drop(store);
-        let mut body = token_body(simulator, call, &session.user_id, &session.scope, &session.client_id)?;
+        let mut body = token_body(
+            simulator,
+            call,
+            &session.user_id,
+            &session.scope,
+            &session.client_id,
+        )?;
         body["token_type"] = json!("access_token");
         body["exp"] = json!(session.used_ms.saturating_add(settings.session_ttl_ms) / 1000);
         body["iat"] = json!(session.issued_ms / 1000);

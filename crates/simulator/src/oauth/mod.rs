@@ -36,7 +36,9 @@ pub(crate) const DEFAULT_SCOPE: &str = "refresh_token api id";
 
 /// Splits a scope text; the error names the unknown scope.
 pub(crate) fn parse_scope(text: Option<&str>) -> Result<Vec<String>, String> {
-    let text = text.filter(|text| !text.trim().is_empty()).unwrap_or(DEFAULT_SCOPE);
+    let text = text
+        .filter(|text| !text.trim().is_empty())
+        .unwrap_or(DEFAULT_SCOPE);
     let mut scopes: Vec<String> = Vec::new();
     for name in text.split_whitespace() {
         if !SCOPES.contains(&name) {

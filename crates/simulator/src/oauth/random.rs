@@ -48,7 +48,10 @@ impl Random {
 
     /// Lower-case hexadecimal of 16 bytes.
     pub(crate) fn hex(&self) -> String {
-        self.block()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        self.block()[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// A number in `1..=most`.

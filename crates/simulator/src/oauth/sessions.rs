@@ -64,7 +64,6 @@ impl Sessions {
             .is_none_or(|session| session.life == Life::Ended)
     }
 
-
     /// Ends every session that the test picks; gives how many were alive.
     pub(crate) fn end(&mut self, pick: impl Fn(&str, &Session) -> bool) -> usize {
         let mut ended = 0;

@@ -75,12 +75,9 @@ fn authenticate(simulator: &Simulator, call: &Call, form: &[(String, String)]) -
 }
 
 fn required<'a>(form: &'a [(String, String)], name: &str) -> Result<&'a str, Reply> {
-    value_of(form, name).filter(|value| !value.is_empty()).ok_or_else(|| {
-        oauth_error(
-            "invalid_request",
-            &format!("missing required parameter: {name}"),
-        )
-    })
+    value_of(form, name)
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| oauth_error("invalid_request", &format!("missing required parameter: {name}")))
 }
 
 /// Checks a request on arrival. `window` = a latency fault will hold it before the commit.
@@ -155,7 +152,10 @@ pub(crate) fn finish(simulator: &Simulator, call: &Call, ticket: &Ticket) -> Rep
     match answer {
         Ok(reply) => {
             let mut counters = simulator.counters();
-            *counters.tokens_issued.entry(ticket.grant_type.clone()).or_default() += 1;
+            *counters
+                .tokens_issued
+                .entry(ticket.grant_type.clone())
+                .or_default() += 1;
             reply
         }
         Err(reply) => reply,
@@ -349,7 +349,12 @@ fn signature(secret: &str, id: &str, issued_at: &str) -> String {
 }
 
 /// A grant for a test that asks the control plane for tokens.
-pub(crate) fn mint(simulator: &Simulator, call: &Call, user_id: String, scope: Option<&str>) -> Result<Reply, String> {
+pub(crate) fn mint(
+    simulator: &Simulator,
+    call: &Call,
+    user_id: String,
+    scope: Option<&str>,
+) -> Result<Reply, String> {
     let scope = parse_scope(scope.or(Some(DEFAULT_SCOPE)))?;
     let refresh_token = is_offline(&scope).then(|| simulator.new_refresh_token());
     Ok(issue(
