@@ -1,1 +1,162 @@
 //! Every call that leaves the process: OAuth, refresh, sending, quota headers, proxying.
+//!
+//! [`Providers`] is the whole of it for the crates above: [`Providers::send`] makes one authenticated call,
+//! [`Providers::proxy`] streams one through, [`Providers::start_authorization`] and [`Providers::finish_authorization`] connect a
+//! customer. What a provider is like comes from its document; no provider is named here.
+
+mod call;
+mod credential;
+mod egress;
+mod hosts;
+mod metadata;
+mod oauth;
+mod paths;
+mod proxy;
+mod quota;
+mod refresh;
+mod send;
+mod settings;
+mod single_flight;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mapping::{Catalog, ObjectMetadata};
+use model::{Clock, ConnectionId, Random};
+use moka::sync::Cache;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use call::{Call, CallError, Reply};
+pub use egress::{EgressError, StreamBody, StreamError};
+pub use hosts::{HostError, HostRules, Origin};
+pub use oauth::{AuthorizationError, Callback, Finished};
+pub use paths::PathError;
+pub use proxy::{ProxyReply, ProxyRequest};
+pub use quota::{Dialect, QuotaReading, rate_limit_headers, rate_limit_headers_for};
+pub use settings::{App, LoginError, ProviderSettings, SettingsError};
+
+use egress::Egress;
+use metadata::{CachedMetadata, MetadataKey};
+use refresh::{Flights, Trips};
+use settings::Checked;
+use single_flight::SingleFlight;
+
+/// What we call ourselves to providers.
+const USER_AGENT_TEXT: &str = concat!("crosswalk/", env!("CARGO_PKG_VERSION"));
+/// Connections whose last quota is remembered on this node.
+const QUOTAS_MAX: u64 = 100_000;
+/// No allowance known has a longer window, so an older reading tells nothing.
+const QUOTA_TIME: Duration = Duration::from_secs(24 * 3_600);
+/// Descriptions of objects remembered on this node. One of 500 fields takes about 200 KiB.
+const METADATA_MAX: u64 = 2_000;
+
+/// What a connection's last reply told about rate limits.
+type QuotaSnapshot = Arc<(Vec<QuotaReading>, i64)>;
+
+/// Everything that talks to providers. Cheap to clone.
+#[derive(Clone)]
+pub struct Providers {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Providers {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Providers").finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) settings: Checked,
+    pub(crate) egress: Egress,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    /// Tasks that must end before the process does: refreshes, exchanges, revocations.
+    pub(crate) tracker: TaskTracker,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) flights: Flights,
+    pub(crate) trips: Trips,
+    pub(crate) quotas: Cache<ConnectionId, QuotaSnapshot>,
+    pub(crate) metadata: Cache<MetadataKey, Arc<CachedMetadata>>,
+    pub(crate) metadata_reads: SingleFlight<MetadataKey, Result<Arc<ObjectMetadata>, CallError>>,
+}
+
+impl Providers {
+    /// Checks the settings against the documents and sets up the client. Opens no connection.
+    pub fn new(
+        catalog: &Catalog,
+        store: Store,
+        settings: ProviderSettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, SettingsError> {
+        let settings = Checked::new(catalog, settings)?;
+        let egress = Egress::new(settings.allow.clone(), &settings.limits)
+            .map_err(|message| SettingsError::new("egress", message))?;
+        let inner = Inner {
+            store,
+            settings,
+            egress,
+            clock,
+            random,
+            tracker: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            flights: Flights::default(),
+            trips: Trips::default(),
+            quotas: Cache::builder()
+                .max_capacity(QUOTAS_MAX)
+                .time_to_live(QUOTA_TIME)
+                .build(),
+            metadata: Cache::new(METADATA_MAX),
+            metadata_reads: SingleFlight::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What the connection's last reply on this node told about rate limits, and when, ms since 1970.
+    pub fn quota(&self, connection: &ConnectionId) -> Option<(Vec<QuotaReading>, i64)> {
+        self.inner.quotas.get(connection).map(|snapshot| (*snapshot).clone())
+    }
+
+    /// The login origin for a connect session: fixed by the environment, or `login_host` checked against its suffixes.
+    pub fn login_origin(
+        &self,
+        provider: &str,
+        environment: &str,
+        login_host: Option<&str>,
+    ) -> Result<Origin, LoginError> {
+        self.inner
+            .settings
+            .provider(provider)?
+            .login_origin(environment, login_host)
+    }
+
+    /// Names of the providers with an application configured, sorted.
+    pub fn configured(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.inner.settings.providers.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Token refreshes under way on this node.
+    pub fn refreshes_under_way(&self) -> usize {
+        self.inner.flights.len()
+    }
+
+    /// Stops waiting for others and resolves when no refresh, exchange or revocation is under way on this node.
+    pub async fn drain(&self) {
+        self.inner.stopping.cancel();
+        self.inner.tracker.close();
+        self.inner.tracker.wait().await;
+    }
+}
+
+/// When an access token ends, if the reply told: seconds from now, at least one, at most ten years.
+pub(crate) fn expires_at_ms(expires_in_s: Option<i64>, now_ms: i64) -> Option<i64> {
+    const TEN_YEARS_S: i64 = 10 * 366 * 24 * 3_600;
+    expires_in_s
+        .filter(|seconds| (1..=TEN_YEARS_S).contains(seconds))
+        .map(|seconds| now_ms.saturating_add(seconds * 1_000))
+}

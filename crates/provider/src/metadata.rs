@@ -1,0 +1,141 @@
+//! Descriptions of a connection's objects: cached, re-read in the background, each read once for all who ask.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use http::header::{DATE, HeaderValue, IF_MODIFIED_SINCE, LAST_MODIFIED};
+use mapping::ObjectMetadata;
+use model::ConnectionId;
+use store::{Connection, Tenant};
+
+use crate::call::{Call, CallError, Reply};
+use crate::paths::escape_component;
+use crate::single_flight::Waiting;
+use crate::{Inner, Providers};
+
+/// Connection and object, the object's name in lower case: providers take either.
+pub(crate) type MetadataKey = (ConnectionId, String);
+
+/// A description and what is needed to ask for it again.
+#[derive(Debug)]
+pub(crate) struct CachedMetadata {
+    metadata: Arc<ObjectMetadata>,
+    /// What to send as `If-Modified-Since`.
+    modified: Option<HeaderValue>,
+    read_at_ms: i64,
+}
+
+impl Providers {
+    /// An object as this connection's user sees it.
+    ///
+    /// Younger than `metadata_ttl_ms`: from the cache. Older: from the cache too, while it is read again in the
+    /// background. Unknown: read now. An error status of the provider gives [`CallError::Rejected`].
+    pub async fn object_metadata(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        object: &str,
+    ) -> Result<Arc<ObjectMetadata>, CallError> {
+        let inner = &self.inner;
+        let Some(cached) = inner.metadata.get(&key(connection, object)) else {
+            return inner.read_metadata(tenant, connection, object).await;
+        };
+        let age_ms = inner.clock.now_ms().saturating_sub(cached.read_at_ms);
+        if age_ms >= inner.settings.limits.metadata_ttl_ms {
+            // Not waited for: the one who asks gets what is at hand.
+            let _reading = inner.start_reading(tenant, connection, object);
+        }
+        Ok(Arc::clone(&cached.metadata))
+    }
+
+    /// Reads an object's description again, now: after the provider said that a field is unknown.
+    pub async fn reread_metadata(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        object: &str,
+    ) -> Result<Arc<ObjectMetadata>, CallError> {
+        self.inner.read_metadata(tenant, connection, object).await
+    }
+}
+
+fn key(connection: &Connection, object: &str) -> MetadataKey {
+    (connection.id.clone(), object.to_ascii_lowercase())
+}
+
+impl Inner {
+    /// Starts reading at once, or joins the read under way.
+    fn start_reading(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        object: &str,
+    ) -> Waiting<Result<Arc<ObjectMetadata>, CallError>> {
+        self.metadata_reads.run(&key(connection, object), &self.tracker, || {
+            let (inner, tenant, connection) = (Arc::clone(self), tenant.clone(), Arc::clone(connection));
+            let object = object.to_owned();
+            async move { inner.fetch_metadata(&tenant, &connection, &object).await }
+        })
+    }
+
+    async fn read_metadata(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        object: &str,
+    ) -> Result<Arc<ObjectMetadata>, CallError> {
+        let reading = self.start_reading(tenant, connection, object);
+        reading.value().await.unwrap_or(Err(CallError::BadReply {
+            what: "a description that could not be read",
+        }))
+    }
+
+    async fn fetch_metadata(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        object: &str,
+    ) -> Result<Arc<ObjectMetadata>, CallError> {
+        let document = &self.settings.provider(&connection.provider)?.document;
+        let Some(template) = document.metadata.describe_path.as_deref() else {
+            return Err(CallError::Misconfigured {
+                what: format!("provider `{}` cannot describe objects", document.name),
+            });
+        };
+        let mut escaped = String::with_capacity(object.len());
+        escape_component(&mut escaped, object);
+        let mut call = Call::get(template.replace("{object}", &escaped));
+        let key = key(connection, object);
+        let cached = self.metadata.get(&key);
+        if let Some(modified) = cached.as_ref().and_then(|cached| cached.modified.clone()) {
+            call.headers.push((IF_MODIFIED_SINCE, modified));
+        }
+        let reply = self.send(tenant, connection, call).await?;
+        let (metadata, modified) = match cached {
+            Some(cached) if reply.status == StatusCode::NOT_MODIFIED => {
+                (Arc::clone(&cached.metadata), cached.modified.clone())
+            }
+            _ if reply.status.is_success() => {
+                let metadata = document.object_metadata(object, &reply.value())?;
+                (Arc::new(metadata), modified(&reply))
+            }
+            _ => return Err(CallError::Rejected { reply: Arc::new(reply) }),
+        };
+        let read_at_ms = self.clock.now_ms();
+        self.metadata.insert(
+            key,
+            Arc::new(CachedMetadata {
+                metadata: Arc::clone(&metadata),
+                modified,
+                read_at_ms,
+            }),
+        );
+        Ok(metadata)
+    }
+}
+
+/// The provider's own word for "when", never our clock's.
+fn modified(reply: &Reply) -> Option<HeaderValue> {
+    let headers = &reply.headers;
+    headers.get(LAST_MODIFIED).or_else(|| headers.get(DATE)).cloned()
+}

@@ -1,0 +1,269 @@
+//! One authenticated data call: at most one refresh and one replay, no other retry of any kind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING,
+    USER_AGENT,
+};
+use http::{HeaderMap, HeaderName};
+use mapping::ProviderDocument;
+use serde_json::{Map, Value, json};
+use store::{Connection, Tenant, VersionedTokens};
+use tokio::time::Instant;
+
+use crate::call::{Call, CallError, Reply, body_value, headers_value};
+use crate::egress::{BodyLimits, Outbound, full_body, read_body};
+use crate::hosts::Origin;
+use crate::paths::{self, own_path};
+use crate::quota::{self, QuotaReading};
+use crate::settings::Configured;
+use crate::{Inner, Providers, USER_AGENT_TEXT};
+
+impl Providers {
+    /// Makes a call with the connection's credential and answers the provider's reply, whatever its status.
+    ///
+    /// When the reply says that the session has expired, the token is refreshed once and the call sent once more. The
+    /// limits `upstream_first_byte_ms`, `upstream_idle_ms`, `upstream_total_ms` and `response_body_max_bytes` hold.
+    pub async fn send(&self, tenant: &Tenant, connection: &Arc<Connection>, call: Call) -> Result<Reply, CallError> {
+        self.inner.send(tenant, connection, call).await
+    }
+
+    /// What [`Providers::send`] would send now: method, URL, headers with the credential redacted, body.
+    pub fn describe_call(&self, connection: &Connection, call: &Call) -> Result<Value, CallError> {
+        self.inner.describe_call(connection, call)
+    }
+}
+
+impl Inner {
+    pub(crate) async fn send(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        call: Call,
+    ) -> Result<Reply, CallError> {
+        let configured = self.settings.provider(&connection.provider)?;
+        let target = target(configured, connection, &call)?;
+        let headers = call_headers(&configured.document, &call)?;
+        let started = Instant::now();
+        let deadline = started + Duration::from_millis(self.settings.limits.upstream_total_ms);
+        let mut refused_version = None;
+        loop {
+            let tokens = self.credential_in_time(tenant, connection, refused_version, deadline).await?;
+            let origin = api_origin(configured, connection, &tokens)?;
+            let mut headers = headers.clone();
+            headers.insert(AUTHORIZATION, bearer(&tokens)?);
+            let outbound = Outbound {
+                origin: &origin,
+                method: call.method.clone(),
+                target: &target,
+                headers,
+                body: full_body(call.body.clone()),
+            };
+            let sent_at = Instant::now();
+            let reply = self.egress.send(outbound, deadline, false).await?;
+            let (head, body) = reply.into_parts();
+            let limits = BodyLimits {
+                max_bytes: self.settings.limits.response_body_max_bytes,
+                idle: Duration::from_millis(self.settings.limits.upstream_idle_ms),
+                deadline,
+            };
+            let body = read_body(&head.headers, body, limits).await?;
+            observe(&connection.provider, head.status.as_u16(), sent_at);
+            let judged = self.judge(configured, connection, head.status.as_u16(), &head.headers, || body_value(&body));
+            if judged.session_expired && refused_version.is_none() {
+                refused_version = Some(tokens.version);
+                continue;
+            }
+            return Ok(Reply {
+                status: head.status,
+                headers: head.headers,
+                body,
+                quotas: judged.quotas,
+                session_expired: judged.session_expired,
+                elapsed: started.elapsed(),
+            });
+        }
+    }
+
+    /// The credential, but not later than the call's own deadline: the refresh goes on without us.
+    pub(crate) async fn credential_in_time(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        above: Option<i64>,
+        deadline: Instant,
+    ) -> Result<Arc<VersionedTokens>, CallError> {
+        tokio::time::timeout_at(deadline, self.credential(tenant, connection, above))
+            .await
+            .unwrap_or(Err(CallError::DeadlineExceeded { sent: false }))
+    }
+
+    /// Reads quotas and the state of the session from a reply, and remembers the quotas.
+    pub(crate) fn judge(
+        &self,
+        configured: &Configured,
+        connection: &Connection,
+        status: u16,
+        headers: &HeaderMap,
+        body: impl FnOnce() -> Value,
+    ) -> Judged {
+        let headers_seen = headers_value(headers);
+        // A body of records is not looked at: what it tells is in the records.
+        let body = if status >= 400 { body() } else { Value::Null };
+        let document = &configured.document;
+        let now_ms = self.clock.now_ms();
+        let quotas = quota::readings(document.quotas(&headers_seen, status, &body), headers, now_ms);
+        if !quotas.is_empty() {
+            self.quotas
+                .insert(connection.id.clone(), Arc::new((quotas.clone(), now_ms)));
+        }
+        Judged {
+            quotas,
+            session_expired: status >= 400 && document.session_expired(status, &headers_seen, &body),
+        }
+    }
+
+    fn describe_call(&self, connection: &Connection, call: &Call) -> Result<Value, CallError> {
+        let configured = self.settings.provider(&connection.provider)?;
+        let target = target(configured, connection, call)?;
+        let origin = origin_of(configured, connection.instance_url.as_deref())?;
+        let mut shown = Map::new();
+        for (name, value) in &call_headers(&configured.document, call)? {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            shown.insert(name.as_str().to_owned(), Value::String(value));
+        }
+        shown.insert("authorization".to_owned(), Value::from("Bearer [redacted]"));
+        Ok(json!({
+            "method": call.method.as_str(),
+            "url": format!("{origin}{target}"),
+            "headers": shown,
+            "body": call.body.as_deref().map_or(Value::Null, body_value),
+        }))
+    }
+}
+
+/// What a reply tells besides its contents.
+pub(crate) struct Judged {
+    pub(crate) quotas: Vec<QuotaReading>,
+    pub(crate) session_expired: bool,
+}
+
+/// `Authorization: Bearer …`, marked so that nobody prints it.
+pub(crate) fn bearer(tokens: &VersionedTokens) -> Result<HeaderValue, CallError> {
+    let text = format!("Bearer {}", tokens.tokens.access_token.expose());
+    let mut value = HeaderValue::from_str(&text).map_err(|_| CallError::BadReply {
+        what: "a token request with a token that no header can carry",
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The origin that the token is for, checked again: documents and settings may have changed since it was stored.
+pub(crate) fn api_origin(
+    configured: &Configured,
+    connection: &Connection,
+    tokens: &VersionedTokens,
+) -> Result<Origin, CallError> {
+    origin_of(
+        configured,
+        tokens.instance_url.as_deref().or(connection.instance_url.as_deref()),
+    )
+}
+
+fn origin_of(configured: &Configured, stored: Option<&str>) -> Result<Origin, CallError> {
+    let text = stored
+        .or(configured.document.api.base_url.as_deref())
+        .ok_or_else(|| CallError::Misconfigured {
+            what: "the connection has no API host, and the provider's document names none".to_owned(),
+        })?;
+    configured.api_hosts.check(text).map_err(|_| CallError::Refused {
+        what: "the connection's API host is no longer one of the provider's",
+    })
+}
+
+/// The request target of a call: base path, path, query.
+fn target(configured: &Configured, connection: &Connection, call: &Call) -> Result<String, CallError> {
+    let document = &configured.document;
+    let (path, raw) = match call.path.split_once('?') {
+        Some((path, raw)) => (path, Some(paths::raw_query(raw)?)),
+        None => (call.path.as_str(), None),
+    };
+    let path = own_path(path)?;
+    let path = if is_whole(document, path.as_str()) {
+        path
+    } else {
+        path.below(&document.base_path(configured.api_version(connection.api_version.as_deref())))
+    };
+    let mut target = path.as_str().to_owned();
+    let query = [raw.unwrap_or_default(), paths::query_text(&call.query)];
+    for (index, part) in query.iter().filter(|part| !part.is_empty()).enumerate() {
+        target.push(if index == 0 { '?' } else { '&' });
+        target.push_str(part);
+    }
+    Ok(target)
+}
+
+/// Whether a path begins as the API's base path does, whatever version it names.
+fn is_whole(document: &ProviderDocument, path: &str) -> bool {
+    let base = document.api.base_path.as_str();
+    let fixed = base.split("{version}").next().unwrap_or(base);
+    if fixed.len() < base.len() {
+        return fixed.len() > 1 && path.starts_with(fixed);
+    }
+    let fixed = fixed.trim_end_matches('/');
+    !fixed.is_empty() && path.strip_prefix(fixed).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn call_headers(document: &ProviderDocument, call: &Call) -> Result<HeaderMap, CallError> {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
+    if call.body.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    add_document_headers(document, &mut headers)?;
+    for (index, (name, value)) in call.headers.iter().enumerate() {
+        let again = call.headers.iter().take(index).any(|(earlier, _)| earlier == name);
+        if again {
+            headers.append(name.clone(), value.clone());
+        } else {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    // Written by `bearer` and by the client alone.
+    for name in [AUTHORIZATION, HOST, CONTENT_LENGTH, TRANSFER_ENCODING] {
+        headers.remove(name);
+    }
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    Ok(headers)
+}
+
+/// The headers that the provider's document asks for on every call.
+pub(crate) fn add_document_headers(document: &ProviderDocument, headers: &mut HeaderMap) -> Result<(), CallError> {
+    for (name, value) in &document.api.request_headers {
+        let wrong = |_| CallError::Misconfigured {
+            what: format!("provider.yaml: api.request_headers.{name} is not a header"),
+        };
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(()))?;
+        let value = HeaderValue::from_str(value).map_err(|_| wrong(()))?;
+        headers.insert(header, value);
+    }
+    Ok(())
+}
+
+/// `crosswalk_upstream_request_duration_seconds`.
+pub(crate) fn observe(provider: &str, status: u16, sent_at: Instant) {
+    let class = match status {
+        ..400 => "ok",
+        400..500 => "client_error",
+        _ => "server_error",
+    };
+    metrics::histogram!(
+        "crosswalk_upstream_request_duration_seconds",
+        "provider" => provider.to_owned(),
+        "outcome" => class,
+    )
+    .record(sent_at.elapsed().as_secs_f64());
+}
