@@ -12,6 +12,8 @@ use crate::http::call::{Call, value_of};
 
 /// How many requests are remembered.
 const REMEMBERED: usize = 2_000;
+/// How many different routes are counted apart; later ones share `(other)`.
+const ROUTES_APART: usize = 10_000;
 /// Longest body part remembered, bytes.
 const BODY_BYTES: usize = 65_536;
 /// Headers whose value is shown as a fingerprint only.
@@ -58,10 +60,11 @@ impl Counters {
         self.requests_total += 1;
         self.concurrent += 1;
         self.concurrent_max = self.concurrent_max.max(self.concurrent);
-        *self
-            .by_route
-            .entry(format!("{} {}", call.method, call.path))
-            .or_default() += 1;
+        let mut route = format!("{} {}", call.method, call.path);
+        if self.by_route.len() >= ROUTES_APART && !self.by_route.contains_key(&route) {
+            "(other)".clone_into(&mut route);
+        }
+        *self.by_route.entry(route).or_default() += 1;
         let form = call.form();
         let grant_type = value_of(&form, "grant_type").map(str::to_owned);
         if is_token_post(call) {

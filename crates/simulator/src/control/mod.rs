@@ -1,7 +1,15 @@
 //! The control plane, `/__control/…`: how a test breaks the simulator and what it can read back.
 //!
 //! Everything is JSON. `GET /__control` lists the routes. None of them needs a token, none is counted,
-//! none is touched by a fault.
+//! none is touched by a fault. Whoever reaches the port owns the org: bind it where only tests can.
+//!
+//! A fault is `{"kind", …, "phase"?, "times"?, "skip"?, "path"?, "method"?, "grant_type"?}`: `path` is a prefix, `phase`
+//! is `before` (default: nothing is carried out) or `after` (carried out, then the answer is delayed, replaced or
+//! lost). Kinds and their keys are the variants of [`faults::Effect`] in snake case, for example
+//! `{"kind":"latency","latency_ms":500,"path":"/services/oauth2/token"}`,
+//! `{"kind":"cut","phase":"after","times":1,"grant_type":"refresh_token"}`,
+//! `{"kind":"limit","limit":"daily"}`, `{"kind":"status","status":503,"body":"…","content_type":"text/html"}`,
+//! `{"kind":"hostile","shape":"gzip_bomb","bytes":1073741824,"path":"/services/data/"}`.
 //!
 //! | route | what |
 //! |---|---|
@@ -18,6 +26,7 @@
 //! | `POST /__control/fields` | `{"action":"hide|show|rename|add|remove","object","field","to"?,"spec"?,"username"?}` |
 //! | `POST /__control/validation_rules` | `{"object","field","equals","message","error_field"?}` or `{"object","clear":true}` |
 //! | `POST /__control/duplicate_rules` | `{"object","on","allow_save"?}` |
+//! | `POST /__control/assignment_rules` | `{"object","owner_id"}`; a null `owner_id` takes the rule away |
 //! | `GET, POST /__control/records/{object}` | raw rows; POST creates one as the admin |
 //! | `POST /__control/reset` | settings, faults, counters, clock, sessions and locators as at the start; rows stay |
 

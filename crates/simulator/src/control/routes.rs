@@ -11,7 +11,7 @@ use crate::oauth::token;
 use crate::org::{Caller, DmlOptions};
 
 /// Methods and paths, as `GET /__control` lists them.
-const ROUTES: [&str; 20] = [
+const ROUTES: [&str; 21] = [
     "GET /__control",
     "GET /__control/settings",
     "POST /__control/settings",
@@ -29,6 +29,7 @@ const ROUTES: [&str; 20] = [
     "POST /__control/fields",
     "POST /__control/validation_rules",
     "POST /__control/duplicate_rules",
+    "POST /__control/assignment_rules",
     "GET /__control/records/{object}",
     "POST /__control/records/{object}",
     "POST /__control/reset",
@@ -109,6 +110,7 @@ fn route(simulator: &Simulator, call: &Call, body: &Map<String, Value>) -> Optio
         ("POST", ["fields"]) => change_field(simulator, body),
         ("POST", ["validation_rules"]) => validation_rule(simulator, body),
         ("POST", ["duplicate_rules"]) => duplicate_rule(simulator, body),
+        ("POST", ["assignment_rules"]) => assignment_rule(simulator, body),
         ("GET", ["records", object]) => {
             known(simulator, object).map(|name| json!({"records": simulator.org.raw_records(&name)}))
         }
@@ -292,6 +294,15 @@ fn duplicate_rule(simulator: &Simulator, body: &Map<String, Value>) -> Outcome {
     simulator
         .org
         .set_duplicate_rule(&object, flag(body, "on", true)?, flag(body, "allow_save", true)?)?;
+    Ok(json!({}))
+}
+
+fn assignment_rule(simulator: &Simulator, body: &Map<String, Value>) -> Outcome {
+    only_keys(body, &["object", "owner_id"])?;
+    let object = known(simulator, text(body, "object")?)?;
+    simulator
+        .org
+        .set_assignment_rule(&object, optional(body, "owner_id")?)?;
     Ok(json!({}))
 }
 

@@ -243,7 +243,7 @@ fn versions() -> Reply {
             let since = number - OLDEST_VERSION;
             let season = ["Summer", "Winter", "Spring"][(since % 3) as usize];
             json!({
-                "label": format!("{season} '{}", 14 + (since + 2) / 3),
+                "label": format!("{season} '{}", 14 + since.div_ceil(3)),
                 "url": format!("/services/data/v{number}.0"),
                 "version": format!("{number}.0"),
             })

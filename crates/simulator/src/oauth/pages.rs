@@ -36,15 +36,19 @@ fn page(title: &str, main: &str) -> String {
     )
 }
 
+/// List items, each made of one name.
+fn items(names: &[String], text: impl Fn(&str) -> String) -> String {
+    names
+        .iter()
+        .fold(String::new(), |list, name| list + "<li>" + &text(name) + "</li>")
+}
+
 /// The login form.
 pub(crate) fn login(transaction: &str, username: &str, error: Option<&str>, known: &[String]) -> String {
     let error = error.map_or_else(String::new, |text| {
         format!("<p class=\"error\" role=\"alert\">{}</p>", escape(text))
     });
-    let known: String = known
-        .iter()
-        .map(|name| format!("<li><code>{}</code></li>", escape(name)))
-        .collect();
+    let known = items(known, |name| format!("<code>{}</code>", escape(name)));
     page(
         "Log in",
         &format!(
@@ -65,14 +69,13 @@ pub(crate) fn login(transaction: &str, username: &str, error: Option<&str>, know
 
 /// The consent form.
 pub(crate) fn consent(transaction: &str, username: &str, client_id: &str, scope: &[String]) -> String {
-    let items: String = scope
-        .iter()
-        .map(|name| format!("<li>{} (<code>{}</code>)</li>", meaning(name), escape(name)))
-        .collect();
+    let wishes = items(scope, |name| {
+        format!("{} (<code>{}</code>)", meaning(name), escape(name))
+    });
     page(
         "Allow access?",
         &format!(
-            "<p>The app <code>{}</code> is asking to:</p><ul>{items}</ul>\
+            "<p>The app <code>{}</code> is asking to:</p><ul>{wishes}</ul>\
              <p class=\"note\">Logged in as {}.</p>\
              <form method=\"post\" action=\"/setup/secur/RemoteAccessAuthorizationPage.apexp\">\
              <input type=\"hidden\" name=\"transaction\" value=\"{}\">\

@@ -48,10 +48,13 @@ impl Random {
 
     /// Lower-case hexadecimal of 16 bytes.
     pub(crate) fn hex(&self) -> String {
-        self.block()[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let mut text = String::with_capacity(32);
+        for byte in &self.block()[..16] {
+            for digit in [byte >> 4, byte & 15] {
+                text.extend(char::from_digit(u32::from(digit), 16));
+            }
+        }
+        text
     }
 
     /// A number in `1..=most`.

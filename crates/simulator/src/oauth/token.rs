@@ -201,7 +201,7 @@ fn authorization_code(simulator: &Simulator, call: &Call, form: &[(String, Strin
         processing: false,
         dead: false,
     };
-    Ok(issue(simulator, call, grant))
+    Ok(issue(simulator, call, &grant))
 }
 
 fn check_verifier(code: &Code, verifier: Option<&str>) -> Result<(), Reply> {
@@ -220,12 +220,12 @@ fn check_verifier(code: &Code, verifier: Option<&str>) -> Result<(), Reply> {
 }
 
 /// Keeps a grant and answers with its first tokens. Also used by the control plane.
-pub(crate) fn issue(simulator: &Simulator, call: &Call, grant: Grant) -> Reply {
+pub(crate) fn issue(simulator: &Simulator, call: &Call, grant: &Grant) -> Reply {
     let most = simulator.settings().grants_per_user;
     let (number, evicted) = simulator.oauth().add(grant.clone(), most);
     simulator.counters().evictions += evicted as u64;
     let refresh_token = grant.refresh_token.clone();
-    token_reply(simulator, call, &grant, Some(number), refresh_token.as_deref())
+    token_reply(simulator, call, grant, Some(number), refresh_token.as_deref())
 }
 
 fn refresh(simulator: &Simulator, call: &Call, ticket: &Ticket) -> Answer {
@@ -360,7 +360,7 @@ pub(crate) fn mint(
     Ok(issue(
         simulator,
         call,
-        Grant {
+        &Grant {
             user_id,
             client_id: simulator.client_id.clone(),
             scope,

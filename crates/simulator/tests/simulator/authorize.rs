@@ -27,7 +27,10 @@ fn path(pairs: &[(&str, &str)]) -> String {
 
 fn hidden(page: &str, name: &str) -> String {
     let marker = format!("name=\"{name}\" value=\"");
-    let start = page.find(&marker).unwrap_or_else(|| panic!("no {name} in {page}")) + marker.len();
+    let start = page
+        .find(&marker)
+        .unwrap_or_else(|| panic!("no {name} in {page}"))
+        + marker.len();
     page[start..].split('"').next().unwrap().to_owned()
 }
 
@@ -103,7 +106,10 @@ async fn a_person_logs_in_allows_and_the_code_works_once() {
     ];
     let (location, _) = walk(&api, &pairs, "allow").await;
     assert!(location.starts_with(CALLBACK));
-    assert!(location.contains("%3D%3D"), "the code is percent-encoded: {location}");
+    assert!(
+        location.contains("%3D%3D"),
+        "the code is percent-encoded: {location}"
+    );
     assert_eq!(parameter(&location, "state").unwrap(), "st at&e=");
     let code = parameter(&location, "code").unwrap();
     let tokens = exchange(&api, &code, Some(VERIFIER)).await;
@@ -123,7 +129,13 @@ async fn a_wrong_password_stays_on_the_login_page() {
     let refused = log_in(&api, &page, "wrong").await;
     assert_eq!(refused.status, 200);
     assert!(refused.text().contains("role=\"alert\""));
-    assert!(!refused.headers.get_all("set-cookie").iter().any(|value| value.as_bytes().starts_with(b"sid=")));
+    assert!(
+        !refused
+            .headers
+            .get_all("set-cookie")
+            .iter()
+            .any(|value| value.as_bytes().starts_with(b"sid="))
+    );
 }
 
 #[tokio::test]
@@ -178,7 +190,10 @@ async fn pkce_is_checked_as_documented() {
     }
     let plain = path(&[("code_challenge", VERIFIER), ("code_challenge_method", "plain")]);
     let refused = api.visit(&plain, "").await;
-    assert_eq!(parameter(refused.header("location"), "error").unwrap(), "invalid_request");
+    assert_eq!(
+        parameter(refused.header("location"), "error").unwrap(),
+        "invalid_request"
+    );
 }
 
 #[tokio::test]
@@ -225,7 +240,11 @@ async fn faults_of_client_or_callback_never_leave_the_page() {
         assert_eq!(reply.header("location"), "");
     }
     let open = start().await;
-    for uri in ["http://evil.example/", "http://127.0.0.1.evil.example/", "javascript:x"] {
+    for uri in [
+        "http://evil.example/",
+        "http://127.0.0.1.evil.example/",
+        "javascript:x",
+    ] {
         let reply = open.visit(&path(&[("redirect_uri", uri)]), "").await;
         assert_eq!(reply.status, 400, "{uri}");
     }
@@ -250,7 +269,8 @@ async fn other_faults_reach_the_callback() {
 #[tokio::test]
 async fn an_uninstalled_app_strands_the_browser() {
     let api = start().await;
-    api.control("settings", json!({"uninstalled_app": "dead_end"})).await;
+    api.control("settings", json!({"uninstalled_app": "dead_end"}))
+        .await;
     let reply = api.visit(&path(&[]), "").await;
     let location = reply.header("location").to_owned();
     let page = location.strip_prefix(&api.running.base_url()).unwrap();
@@ -259,11 +279,16 @@ async fn an_uninstalled_app_strands_the_browser() {
         "{page}"
     );
     let page = api.visit(page, "").await;
-    assert!(page.text().contains("OAUTH_APPROVAL_ERROR_GENERIC : An unexpected error has occured"));
-    api.control("settings", json!({"uninstalled_app": "callback"})).await;
+    assert!(
+        page.text()
+            .contains("OAUTH_APPROVAL_ERROR_GENERIC : An unexpected error has occured")
+    );
+    api.control("settings", json!({"uninstalled_app": "callback"}))
+        .await;
     let reply = api.visit(&path(&[]), "").await;
     assert!(reply.header("location").starts_with(CALLBACK));
-    api.control("settings", json!({"uninstalled_app": "dead_end_external"})).await;
+    api.control("settings", json!({"uninstalled_app": "dead_end_external"}))
+        .await;
     let reply = api.visit(&path(&[]), "").await;
     assert!(reply.header("location").contains("error=OAUTH_EC_APP_NOT_FOUND"));
 }
@@ -271,7 +296,9 @@ async fn an_uninstalled_app_strands_the_browser() {
 #[tokio::test]
 async fn text_from_the_caller_is_escaped_on_pages() {
     let api = start().await;
-    let page = api.visit(&path(&[("login_hint", "\"><script>alert(1)</script>")]), "").await;
+    let page = api
+        .visit(&path(&[("login_hint", "\"><script>alert(1)</script>")]), "")
+        .await;
     assert!(!page.text().contains("<script>"));
     let error = "/setup/secur/RemoteAccessErrorPage.apexp?error=%3Cscript%3E&error_description=%3Cscript%3E";
     assert!(!api.visit(error, "").await.text().contains("<script>"));

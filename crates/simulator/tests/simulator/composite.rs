@@ -34,19 +34,25 @@ async fn references_carry_values_between_subrequests() {
         .map(|answer| answer["httpStatusCode"].as_u64().unwrap())
         .collect();
     assert_eq!(statuses, [201, 200, 201, 200, 204, 400], "{answers}");
-    assert!(answers[0]["httpHeaders"]["Location"].as_str().unwrap().contains("/sobjects/Account/001"));
+    assert!(
+        answers[0]["httpHeaders"]["Location"]
+            .as_str()
+            .unwrap()
+            .contains("/sobjects/Account/001")
+    );
     assert_eq!(answers[1]["body"]["Name"], "Composite");
     assert_eq!(answers[4]["body"], Value::Null);
-    assert_eq!(answers[5]["body"][0]["errorCode"], "PROCESSING_HALTED", "names are case-sensitive");
+    assert_eq!(
+        answers[5]["body"][0]["errorCode"], "PROCESSING_HALTED",
+        "names are case-sensitive"
+    );
     assert_eq!(reply.header("sforce-limit-info"), "api-usage=1/15000", "one call");
 }
 
 #[tokio::test]
 async fn all_or_none_undoes_everything_and_names_the_one_that_failed() {
     let api = start().await;
-    let account = |reference: &str, body: Value| {
-        json!({"method": "POST", "url": "/services/data/v60.0/sobjects/Account", "referenceId": reference, "body": body})
-    };
+    let account = |reference: &str, body: Value| json!({"method": "POST", "url": "/services/data/v60.0/sobjects/Account", "referenceId": reference, "body": body});
     let list = json!([
         account("a", json!({"Name": "Undone"})),
         account("b", json!({"Nam": "x"})),
@@ -77,8 +83,7 @@ async fn all_or_none_undoes_everything_and_names_the_one_that_failed() {
 async fn malformed_composites_fail_whole() {
     let api = start().await;
     let one = |change: fn(&mut Value)| {
-        let mut request =
-            json!({"method": "GET", "url": "/services/data/v60.0/limits", "referenceId": "r1"});
+        let mut request = json!({"method": "GET", "url": "/services/data/v60.0/limits", "referenceId": "r1"});
         change(&mut request);
         json!({"compositeRequest": [request]})
     };
@@ -100,14 +105,24 @@ async fn malformed_composites_fail_whole() {
     let many: Vec<Value> = (0..26)
         .map(|n| json!({"method": "GET", "url": "/services/data/v60.0/limits", "referenceId": format!("r{n}")}))
         .collect();
-    assert_eq!(api.json("POST", "/composite", &json!({"compositeRequest": many})).await.status, 400);
+    assert_eq!(
+        api.json("POST", "/composite", &json!({"compositeRequest": many}))
+            .await
+            .status,
+        400
+    );
     let queries: Vec<Value> = (0..6)
         .map(|n| {
             let url = "/services/data/v60.0/query?q=SELECT+Id+FROM+Account";
             json!({"method": "GET", "url": url, "referenceId": format!("r{n}")})
         })
         .collect();
-    assert_eq!(api.json("POST", "/composite", &json!({"compositeRequest": queries})).await.status, 400);
+    assert_eq!(
+        api.json("POST", "/composite", &json!({"compositeRequest": queries}))
+            .await
+            .status,
+        400
+    );
 }
 
 #[tokio::test]
@@ -132,9 +147,17 @@ async fn batches_halt_when_asked() {
     let body = json!({"haltOnError": true, "batchRequests": requests});
     let answer = api.json("POST", "/composite/batch", &body).await.json();
     assert_eq!(answer["hasErrors"], true);
-    let statuses: Vec<&Value> = answer["results"].as_array().unwrap().iter().map(|one| &one["statusCode"]).collect();
+    let statuses: Vec<&Value> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["statusCode"])
+        .collect();
     assert_eq!(statuses, [200, 404, 412]);
-    assert_eq!(answer["results"][2]["result"][0]["errorCode"], "BATCH_PROCESSING_HALTED");
+    assert_eq!(
+        answer["results"][2]["result"][0]["errorCode"],
+        "BATCH_PROCESSING_HALTED"
+    );
     let body = json!({"batchRequests": requests});
     let answer = api.json("POST", "/composite/batch", &body).await.json();
     assert_eq!(answer["results"][2]["statusCode"], 201);
@@ -157,7 +180,11 @@ async fn collections_answer_200_by_position() {
         account(&json!({"Name": "Third"})),
     ];
     let reply = api
-        .json("POST", "/composite/sobjects", &json!({"allOrNone": false, "records": records}))
+        .json(
+            "POST",
+            "/composite/sobjects",
+            &json!({"allOrNone": false, "records": records}),
+        )
         .await;
     assert_eq!(reply.status, 200);
     let results = reply.json();
@@ -171,7 +198,10 @@ async fn collections_answer_200_by_position() {
         }]})
     );
     assert!(results[1].get("id").is_none());
-    let (first, third) = (results[0]["id"].as_str().unwrap(), results[2]["id"].as_str().unwrap());
+    let (first, third) = (
+        results[0]["id"].as_str().unwrap(),
+        results[2]["id"].as_str().unwrap(),
+    );
 
     let records = [
         account(&json!({"id": third, "Name": "Third again"})),
@@ -195,12 +225,20 @@ async fn collections_answer_200_by_position() {
     assert_eq!(rows[1], Value::Null);
     assert_eq!(rows[2]["Name"], "First");
     let body = json!({"ids": [first, third], "fields": ["Id"]});
-    assert_eq!(api.json("POST", "/composite/sobjects/Account", &body).await.json()[1]["Id"], third);
+    assert_eq!(
+        api.json("POST", "/composite/sobjects/Account", &body)
+            .await
+            .json()[1]["Id"],
+        third
+    );
 
     let path = format!("/composite/sobjects?ids={first},{third},001000000000001AAA&allOrNone=false");
     let results = api.json("DELETE", &path, &json!({})).await.json();
     assert_eq!(results[0]["success"], true);
-    assert_eq!(results[2]["errors"][0]["statusCode"], "INVALID_CROSS_REFERENCE_KEY");
+    assert_eq!(
+        results[2]["errors"][0]["statusCode"],
+        "INVALID_CROSS_REFERENCE_KEY"
+    );
     assert_eq!(count(&api, "First").await, 0);
 }
 
@@ -209,7 +247,11 @@ async fn all_or_none_collections_roll_back() {
     let api = start().await;
     let records = [account(&json!({"Name": "Rolled"})), account(&json!({"Nam": "x"}))];
     let results = api
-        .json("POST", "/composite/sobjects", &json!({"allOrNone": true, "records": records}))
+        .json(
+            "POST",
+            "/composite/sobjects",
+            &json!({"allOrNone": true, "records": records}),
+        )
         .await
         .json();
     assert_eq!(
@@ -227,7 +269,9 @@ async fn all_or_none_collections_roll_back() {
 #[tokio::test]
 async fn malformed_collections_fail_whole() {
     let api = start().await;
-    let empty = api.json("POST", "/composite/sobjects", &json!({"records": []})).await;
+    let empty = api
+        .json("POST", "/composite/sobjects", &json!({"records": []}))
+        .await;
     assert_eq!(
         (empty.status, empty.text().as_str()),
         (
@@ -242,22 +286,33 @@ async fn malformed_collections_fail_whole() {
         r#"[{"message":"Nested object for polymorphic foreign key must have an attributes field before any other fields.","errorCode":"JSON_PARSER_ERROR"}]"#
     );
     let many: Vec<Value> = (0..201).map(|_| account(&json!({"Name": "x"}))).collect();
-    let many = api.json("POST", "/composite/sobjects", &json!({"records": many})).await;
-    assert_eq!((many.status, &many.json()[0]["errorCode"]), (400, &json!("EXCEEDED_ID_LIMIT")));
+    let many = api
+        .json("POST", "/composite/sobjects", &json!({"records": many}))
+        .await;
+    assert_eq!(
+        (many.status, &many.json()[0]["errorCode"]),
+        (400, &json!("EXCEEDED_ID_LIMIT"))
+    );
     let mixed: Vec<Value> = (0..12)
         .map(|n| {
             let name = if n % 2 == 0 { "Account" } else { "Contact" };
             json!({"attributes": {"type": name}, "LastName": "x"})
         })
         .collect();
-    assert_eq!(api.json("POST", "/composite/sobjects", &json!({"records": mixed})).await.status, 400);
+    assert_eq!(
+        api.json("POST", "/composite/sobjects", &json!({"records": mixed}))
+            .await
+            .status,
+        400
+    );
     assert_eq!(count(&api, "x").await, 0);
 }
 
 #[tokio::test]
 async fn collections_upsert_by_external_id() {
     let api = start().await;
-    let contact = |name: &str| json!({"attributes": {"type": "Contact"}, "LastName": name, "Email": "up@example.com"});
+    let contact =
+        |name: &str| json!({"attributes": {"type": "Contact"}, "LastName": name, "Email": "up@example.com"});
     let path = "/composite/sobjects/Contact/Email";
     let body = json!({"records": [contact("One"), contact("Two")]});
     let results = api.json("PATCH", path, &body).await.json();
@@ -277,7 +332,9 @@ async fn trees_are_made_whole_or_not_at_all() {
             }]},
         }]})
     };
-    let bad = api.json("POST", "/composite/tree/Account", &tree("not-an-email")).await;
+    let bad = api
+        .json("POST", "/composite/tree/Account", &tree("not-an-email"))
+        .await;
     assert_eq!(bad.status, 400);
     assert_eq!(
         bad.json(),
@@ -287,11 +344,16 @@ async fn trees_are_made_whole_or_not_at_all() {
         }]}]})
     );
     assert_eq!(count(&api, "Tree").await, 0);
-    let good = api.json("POST", "/composite/tree/Account/", &tree("leaf@example.com")).await;
+    let good = api
+        .json("POST", "/composite/tree/Account/", &tree("leaf@example.com"))
+        .await;
     assert_eq!(good.status, 201, "{}", good.text());
     let results = good.json()["results"].clone();
     assert_eq!(results[1]["referenceId"], "ref2");
-    let path = format!("/sobjects/Contact/{}?fields=AccountId", results[1]["id"].as_str().unwrap());
+    let path = format!(
+        "/sobjects/Contact/{}?fields=AccountId",
+        results[1]["id"].as_str().unwrap()
+    );
     assert_eq!(api.get(&path).await.json()["AccountId"], results[0]["id"]);
 }
 

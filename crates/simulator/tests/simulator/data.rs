@@ -18,9 +18,19 @@ async fn versions_need_no_session_and_retired_ones_are_gone() {
     assert_eq!(list.as_array().unwrap().last().unwrap()["label"], "Summer '26");
     let bearer = api.bearer();
     let headers = [("authorization", bearer.as_str())];
-    for (version, status) in [("v30.0", 410), ("v20.0", 410), ("v31.0", 200), ("v68.0", 404), ("60.0", 404)] {
+    for (version, status) in [
+        ("v30.0", 410),
+        ("v20.0", 410),
+        ("v31.0", 200),
+        ("v68.0", 404),
+        ("60.0", 404),
+    ] {
         let path = format!("/services/data/{version}/limits");
-        assert_eq!(api.send("GET", &path, &headers, "").await.status, status, "{version}");
+        assert_eq!(
+            api.send("GET", &path, &headers, "").await.status,
+            status,
+            "{version}"
+        );
     }
 }
 
@@ -38,20 +48,29 @@ async fn recorded_headers_are_there() {
     assert_eq!(reply.header("x-request-id").len(), 32);
     assert_eq!(reply.header("x-request-id"), reply.header("x-sfdc-request-id"));
     assert_eq!(reply.headers.get_all("set-cookie").iter().count(), 3);
-    assert_eq!(api.get("/limits").await.header("sforce-limit-info"), "api-usage=2/15000");
+    assert_eq!(
+        api.get("/limits").await.header("sforce-limit-info"),
+        "api-usage=2/15000"
+    );
 }
 
 #[tokio::test]
 async fn the_daily_limit_ends_calls_and_the_app_has_its_own_meter() {
     let api = start_with(|options| options.daily_limit = 2).await;
-    api.control("settings", json!({"per_app": {"name": "sample", "used": 17, "max": 250}}))
-        .await;
+    api.control(
+        "settings",
+        json!({"per_app": {"name": "sample", "used": 17, "max": 250}}),
+    )
+    .await;
     let reply = api.get("/limits").await;
     assert_eq!(
         reply.header("sforce-limit-info"),
         "api-usage=1/2; per-app-api-usage=18/250(appName=sample)"
     );
-    assert_eq!(reply.json()["DailyApiRequests"], json!({"Max": 2, "Remaining": 1}));
+    assert_eq!(
+        reply.json()["DailyApiRequests"],
+        json!({"Max": 2, "Remaining": 1})
+    );
     assert_eq!(api.get("/limits").await.status, 200);
     let reply = api.get("/limits").await;
     assert_eq!(reply.status, 403);
@@ -65,23 +84,37 @@ async fn the_daily_limit_ends_calls_and_the_app_has_its_own_meter() {
 #[tokio::test]
 async fn a_row_lives_from_create_to_delete() {
     let api = start().await;
-    let made = api.json("POST", "/sobjects/account/", &json!({"Name": "Ünïcode & Co"})).await;
+    let made = api
+        .json("POST", "/sobjects/account/", &json!({"Name": "Ünïcode & Co"}))
+        .await;
     assert_eq!(made.status, 201, "{}", made.text());
     let id = made.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(id.len(), 18);
-    assert_eq!(made.text(), format!(r#"{{"id":"{id}","success":true,"errors":[]}}"#));
+    assert_eq!(
+        made.text(),
+        format!(r#"{{"id":"{id}","success":true,"errors":[]}}"#)
+    );
     let path = format!("/sobjects/Account/{id}");
     assert_eq!(made.header("location"), format!("/services/data/v60.0{path}"));
     let row = api.get(&format!("{path}?fields=Name,Id")).await;
     assert_eq!(row.json()["Name"], "Ünïcode & Co");
-    assert_eq!(row.json()["attributes"]["url"], format!("/services/data/v60.0{path}"));
+    assert_eq!(
+        row.json()["attributes"]["url"],
+        format!("/services/data/v60.0{path}")
+    );
     assert!(row.text().starts_with(r#"{"attributes":"#), "{}", row.text());
     let short = api.get(&format!("/sobjects/Account/{}", &id[..15])).await;
     assert_eq!(short.json()["Id"], id.as_str(), "15 characters in, 18 out");
-    let patched = api.json("PATCH", &path, &json!({"Name": "New", "Phone": null})).await;
+    let patched = api
+        .json("PATCH", &path, &json!({"Name": "New", "Phone": null}))
+        .await;
     assert_eq!((patched.status, patched.body.len()), (204, 0));
     let posted = api
-        .json("POST", &format!("{path}?_HttpMethod=PATCH"), &json!({"Name": "Newer"}))
+        .json(
+            "POST",
+            &format!("{path}?_HttpMethod=PATCH"),
+            &json!({"Name": "Newer"}),
+        )
         .await;
     assert_eq!(posted.status, 204, "{}", posted.text());
     assert_eq!(api.get(&path).await.json()["Name"], "Newer");
@@ -112,15 +145,22 @@ async fn upsert_by_an_encoded_external_id_creates_then_updates() {
         json!({"id": body["id"], "success": true, "errors": [], "created": false})
     );
     let bearer = api.bearer();
-    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
     let old = format!("/services/data/v45.0{path}");
     let reply = api.send("PATCH", &old, &headers, r#"{"LastName":"Anna"}"#).await;
     assert_eq!((reply.status, reply.body.len()), (204, 0), "before v46");
     let found = api.get(&path).await;
     assert_eq!(found.json()["LastName"], "Anna");
-    let missing = api.get(&format!("/sobjects/Contact/Email/{}", escape(email))).await;
+    let missing = api
+        .get(&format!("/sobjects/Contact/Email/{}", escape(email)))
+        .await;
     assert_eq!(missing.status, 404);
-    let extension = api.get(&format!("/sobjects/Contact/Email/{}", escape("ann@company.inc"))).await;
+    let extension = api
+        .get(&format!("/sobjects/Contact/Email/{}", escape("ann@company.inc")))
+        .await;
     assert_eq!(
         (extension.status, extension.text().as_str()),
         (
@@ -131,7 +171,10 @@ async fn upsert_by_an_encoded_external_id_creates_then_updates() {
     let only = api
         .json(
             "PATCH",
-            &format!("/sobjects/Contact/Email/{}?updateOnly=true", escape("nobody@example.com")),
+            &format!(
+                "/sobjects/Contact/Email/{}?updateOnly=true",
+                escape("nobody@example.com")
+            ),
             &json!({"LastName": "No"}),
         )
         .await;
@@ -150,7 +193,12 @@ async fn several_matches_answer_300_with_their_paths() {
     assert_eq!(reply.status, 300);
     let paths = reply.json();
     assert_eq!(paths.as_array().unwrap().len(), 2);
-    assert!(paths[0].as_str().unwrap().starts_with("/services/data/v60.0/sobjects/Contact/003"));
+    assert!(
+        paths[0]
+            .as_str()
+            .unwrap()
+            .starts_with("/services/data/v60.0/sobjects/Contact/003")
+    );
 }
 
 #[tokio::test]
@@ -178,7 +226,12 @@ async fn describe_answers_304_until_the_schema_changes() {
     )
     .await;
     let reply = api
-        .send("GET", "/services/data/v60.0/sobjects/Contact/describe", &headers, "")
+        .send(
+            "GET",
+            "/services/data/v60.0/sobjects/Contact/describe",
+            &headers,
+            "",
+        )
         .await;
     assert_eq!(reply.status, 200);
     let names: Vec<Value> = reply.json()["fields"]
@@ -206,7 +259,10 @@ async fn the_small_resources_answer() {
     let clock = api.visit("/__control/clock", "").await.json();
     let now = jiff::Timestamp::from_millisecond(clock["now_ms"].as_i64().unwrap()).unwrap();
     let yesterday = now - jiff::SignedDuration::from_hours(24);
-    let window = format!("start={yesterday}&end={}", escape(&now.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()));
+    let window = format!(
+        "start={yesterday}&end={}",
+        escape(&now.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string())
+    );
     let updated = api.get(&format!("/sobjects/Account/updated?{window}")).await;
     assert!(updated.json()["ids"].is_array(), "{}", updated.text());
     let deleted = api.get(&format!("/sobjects/Account/deleted?{window}")).await;
@@ -218,7 +274,10 @@ async fn the_small_resources_answer() {
         .await;
     assert_eq!(
         (lead.status, lead.text().as_str()),
-        (404, r#"[{"errorCode":"NOT_FOUND","message":"Invalid Action Type"}]"#)
+        (
+            404,
+            r#"[{"errorCode":"NOT_FOUND","message":"Invalid Action Type"}]"#
+        )
     );
 }
 
@@ -230,9 +289,16 @@ async fn pretty_and_zipped_answers_say_the_same() {
     let path = "/services/data/v60.0/sobjects";
     let headers = [("authorization", bearer.as_str()), ("x-prettyprint", "1")];
     let pretty = api.send("GET", path, &headers, "").await;
-    assert!(pretty.text().contains("\n  \"maxBatchSize\" : 200"), "{}", &pretty.text()[..200]);
+    assert!(
+        pretty.text().contains("\n  \"maxBatchSize\" : 200"),
+        "{}",
+        &pretty.text()[..200]
+    );
     assert_eq!(pretty.json(), plain.json());
-    let headers = [("authorization", bearer.as_str()), ("accept-encoding", "br, gzip")];
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("accept-encoding", "br, gzip"),
+    ];
     let zipped = api.send("GET", path, &headers, "").await;
     assert_eq!(zipped.header("content-encoding"), "gzip");
     assert!(zipped.body.len() * 3 < plain.body.len());
@@ -253,7 +319,12 @@ async fn a_zipped_request_body_is_read() {
         ("content-encoding", "gzip"),
     ];
     let reply = api
-        .send("POST", "/services/data/v60.0/sobjects/Account", &headers, encoder.finish().unwrap())
+        .send(
+            "POST",
+            "/services/data/v60.0/sobjects/Account",
+            &headers,
+            encoder.finish().unwrap(),
+        )
         .await;
     assert_eq!(reply.status, 201, "{}", reply.text());
 }
@@ -261,14 +332,29 @@ async fn a_zipped_request_body_is_read() {
 #[tokio::test]
 async fn rows_have_dates_to_compare_with() {
     let api = start().await;
-    let made = api.json("POST", "/sobjects/Account", &json!({"Name": "Dated"})).await.json();
-    let path = format!("/services/data/v60.0/sobjects/Account/{}", made["id"].as_str().unwrap());
+    let made = api
+        .json("POST", "/sobjects/Account", &json!({"Name": "Dated"}))
+        .await
+        .json();
+    let path = format!(
+        "/services/data/v60.0/sobjects/Account/{}",
+        made["id"].as_str().unwrap()
+    );
     let bearer = api.bearer();
     let ask = async |name: &str, date: &str| {
         let headers = [("authorization", bearer.as_str()), (name, date)];
         api.send("GET", &path, &headers, "").await.status
     };
-    assert_eq!(ask("if-modified-since", "Fri, 01 Jan 2100 00:00:00 GMT").await, 304);
-    assert_eq!(ask("if-modified-since", "Sat, 01 Jan 2000 00:00:00 GMT").await, 200);
-    assert_eq!(ask("if-unmodified-since", "Sat, 01 Jan 2000 00:00:00 GMT").await, 412);
+    assert_eq!(
+        ask("if-modified-since", "Fri, 01 Jan 2100 00:00:00 GMT").await,
+        304
+    );
+    assert_eq!(
+        ask("if-modified-since", "Sat, 01 Jan 2000 00:00:00 GMT").await,
+        200
+    );
+    assert_eq!(
+        ask("if-unmodified-since", "Sat, 01 Jan 2000 00:00:00 GMT").await,
+        412
+    );
 }

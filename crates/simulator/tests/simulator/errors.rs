@@ -9,11 +9,17 @@ async fn sessions() {
     let api = start().await;
     let expected = r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#;
     let path = "/services/data/v60.0/limits";
-    for headers in [vec![], vec![("authorization", "Bearer no")], vec![("authorization", "OAuth ")]] {
+    for headers in [
+        vec![],
+        vec![("authorization", "Bearer no")],
+        vec![("authorization", "OAuth ")],
+    ] {
         let reply = api.send("GET", path, &headers, "").await;
         assert_eq!((reply.status, reply.text().as_str()), (401, expected));
     }
-    let basic = api.send("GET", path, &[("authorization", "Basic eDp5")], "").await;
+    let basic = api
+        .send("GET", path, &[("authorization", "Basic eDp5")], "")
+        .await;
     assert_eq!(basic.status, 401);
     assert_eq!(basic.json()[0]["errorCode"], "INVALID_AUTH_HEADER");
     let narrow = api.control("session", json!({"scope": "id refresh_token"})).await;
@@ -29,11 +35,19 @@ async fn sessions() {
 async fn paths_and_methods() {
     let api = start().await;
     let not_found = r#"[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]"#;
-    for path in ["/nope", "/sobjects/Nope", "/sobjects/Nope/describe", "/sobjects/Account/x/y/z", "/composite/nope"] {
+    for path in [
+        "/nope",
+        "/sobjects/Nope",
+        "/sobjects/Nope/describe",
+        "/sobjects/Account/x/y/z",
+        "/composite/nope",
+    ] {
         let reply = api.get(path).await;
         assert_eq!((reply.status, reply.text().as_str()), (404, not_found), "{path}");
     }
-    let post = api.json("POST", "/query?q=SELECT+Id+FROM+Account", &json!({})).await;
+    let post = api
+        .json("POST", "/query?q=SELECT+Id+FROM+Account", &json!({}))
+        .await;
     assert_eq!(
         (post.status, post.text().as_str()),
         (
@@ -53,12 +67,12 @@ async fn bodies() {
     let api = start().await;
     let bearer = api.bearer();
     let path = "/services/data/v60.0/sobjects/Account";
-    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
     let cases = [
-        (
-            "{}}",
-            "",
-        ),
+        ("{}}", ""),
         (
             "{a:1}",
             "Unexpected character ('a' (code 97)): was expecting double-quote to start field name at [line:1, column:2]",
@@ -120,7 +134,9 @@ async fn writes() {
         assert_eq!((reply.status, reply.text().as_str()), (400, expected));
     }
     let long = "A".repeat(81);
-    let reply = api.json("POST", "/sobjects/Contact", &json!({"LastName": long})).await;
+    let reply = api
+        .json("POST", "/sobjects/Contact", &json!({"LastName": long}))
+        .await;
     assert_eq!(
         reply.text(),
         format!(
@@ -137,7 +153,13 @@ async fn writes() {
             r#"[{"message":"Provided external ID field does not exist or is not accessible: Namez","errorCode":"NOT_FOUND"}]"#
         )
     );
-    let never = api.json("PATCH", "/sobjects/Account/001000000000001AAA", &json!({"Name": "x"})).await;
+    let never = api
+        .json(
+            "PATCH",
+            "/sobjects/Account/001000000000001AAA",
+            &json!({"Name": "x"}),
+        )
+        .await;
     assert_eq!(
         (never.status, never.text().as_str()),
         (
@@ -155,7 +177,9 @@ async fn rules_of_the_customers_admin() {
         json!({"object": "Account", "field": "Name", "equals": "Forbidden", "message": "Nein, so nicht."}),
     )
     .await;
-    let reply = api.json("POST", "/sobjects/Account", &json!({"Name": "Forbidden"})).await;
+    let reply = api
+        .json("POST", "/sobjects/Account", &json!({"Name": "Forbidden"}))
+        .await;
     assert_eq!(
         (reply.status, reply.text().as_str()),
         (
@@ -163,13 +187,17 @@ async fn rules_of_the_customers_admin() {
             r#"[{"message":"Nein, so nicht.","errorCode":"FIELD_CUSTOM_VALIDATION_EXCEPTION","fields":[]}]"#
         )
     );
-    api.control("validation_rules", json!({"object": "Account", "clear": true})).await;
+    api.control("validation_rules", json!({"object": "Account", "clear": true}))
+        .await;
     assert_eq!(
-        api.json("POST", "/sobjects/Account", &json!({"Name": "Forbidden"})).await.status,
+        api.json("POST", "/sobjects/Account", &json!({"Name": "Forbidden"}))
+            .await
+            .status,
         201
     );
 
-    api.control("duplicate_rules", json!({"object": "Contact", "on": true})).await;
+    api.control("duplicate_rules", json!({"object": "Contact", "on": true}))
+        .await;
     let twin = json!({"LastName": "Twin", "FirstName": "A", "Email": "twin@example.com"});
     assert_eq!(api.json("POST", "/sobjects/Contact", &twin).await.status, 201);
     let reply = api.json("POST", "/sobjects/Contact", &twin).await;
@@ -180,10 +208,18 @@ async fn rules_of_the_customers_admin() {
     let headers = [
         ("authorization", bearer.as_str()),
         ("content-type", "application/json"),
-        ("sforce-duplicate-rule-header", "allowSave=true, includeRecordDetails=true"),
+        (
+            "sforce-duplicate-rule-header",
+            "allowSave=true, includeRecordDetails=true",
+        ),
     ];
     let saved = api
-        .send("POST", "/services/data/v60.0/sobjects/Contact", &headers, twin.to_string())
+        .send(
+            "POST",
+            "/services/data/v60.0/sobjects/Contact",
+            &headers,
+            twin.to_string(),
+        )
         .await;
     assert_eq!(saved.status, 201, "{}", saved.text());
 }
@@ -197,10 +233,18 @@ async fn long_uris_and_heads() {
     let value = "v".repeat(16_000);
     let headers = [("authorization", bearer.as_str()), ("x-long", value.as_str())];
     let reply = api
-        .send("GET", &format!("/services/data/v60.0/limits?x={}", "y".repeat(500)), &headers, "")
+        .send(
+            "GET",
+            &format!("/services/data/v60.0/limits?x={}", "y".repeat(500)),
+            &headers,
+            "",
+        )
         .await;
     assert_eq!(reply.status, 431);
-    assert_eq!(api.get(&format!("/limits?x={}", "y".repeat(15_000))).await.status, 200);
+    assert_eq!(
+        api.get(&format!("/limits?x={}", "y".repeat(15_000))).await.status,
+        200
+    );
 }
 
 #[tokio::test]

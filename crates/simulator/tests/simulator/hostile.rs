@@ -9,7 +9,8 @@ async fn struck(api: &Api, shape: &str, bytes: u64) -> Option<Reply> {
     api.control("faults", fault).await;
     let bearer = api.bearer();
     let headers = [("authorization", bearer.as_str())];
-    api.try_send("GET", "/services/data/v60.0/limits", &headers, "").await
+    api.try_send("GET", "/services/data/v60.0/limits", &headers, "")
+        .await
 }
 
 #[tokio::test]
@@ -37,7 +38,10 @@ async fn the_other_shapes_are_what_they_say() {
     assert_eq!(huge.json().as_str().unwrap().len(), 4_999_999);
     assert!(struck(&api, "truncated", 0).await.is_none(), "breaks off");
     let bad = struck(&api, "bad_gzip", 0).await.unwrap();
-    assert_eq!((bad.header("content-encoding"), bad.text().as_str()), ("gzip", "this is not gzip"));
+    assert_eq!(
+        (bad.header("content-encoding"), bad.text().as_str()),
+        ("gzip", "this is not gzip")
+    );
     let html = struck(&api, "wrong_content_type", 0).await.unwrap();
     assert_eq!(html.header("content-type"), "text/html");
     let not = struck(&api, "not_json", 0).await.unwrap();

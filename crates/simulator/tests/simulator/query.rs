@@ -23,10 +23,16 @@ async fn walk(api: &Api, first: Value) -> (Vec<usize>, Vec<String>) {
         lengths.push(records.len());
         ids.extend(records.iter().map(|row| row["Id"].as_str().unwrap().to_owned()));
         if page["done"] == true {
-            assert!(page.get("nextRecordsUrl").is_none(), "the last page has no such key");
+            assert!(
+                page.get("nextRecordsUrl").is_none(),
+                "the last page has no such key"
+            );
             return (lengths, ids);
         }
-        let path = next(&page).strip_prefix("/services/data/v60.0").unwrap().to_owned();
+        let path = next(&page)
+            .strip_prefix("/services/data/v60.0")
+            .unwrap()
+            .to_owned();
         page = api.get(&path).await.json();
     }
 }
@@ -39,7 +45,10 @@ async fn page_size_depends_on_the_width_of_the_select() {
     let narrow = query(&api, "SELECT Id, Name FROM Account").await;
     assert_eq!(narrow["totalSize"], live);
     let url = next(&narrow);
-    assert!(url.starts_with("/services/data/v60.0/query/0r8") && url.ends_with("-2000"), "{url}");
+    assert!(
+        url.starts_with("/services/data/v60.0/query/0r8") && url.ends_with("-2000"),
+        "{url}"
+    );
     assert_eq!(url.rsplit('/').next().unwrap().len(), 18 + 5);
     let (lengths, mut ids) = walk(&api, narrow).await;
     assert_eq!(lengths, [2_000, live - 2_000]);
@@ -54,12 +63,25 @@ async fn page_size_depends_on_the_width_of_the_select() {
 async fn batch_size_is_a_hint_within_bounds() {
     let api = start_with(|options| options.org.accounts = 700).await;
     let bearer = api.bearer();
-    for (hint, expected) in [("batchSize=250", 250), ("batchSize=1", 200), ("batchSize=9999", api.running.org().record_count("Account"))] {
+    for (hint, expected) in [
+        ("batchSize=250", 250),
+        ("batchSize=1", 200),
+        ("batchSize=9999", api.running.org().record_count("Account")),
+    ] {
         let headers = [("authorization", bearer.as_str()), ("sforce-query-options", hint)];
         let reply = api
-            .send("GET", "/services/data/v60.0/query?q=SELECT+Id+FROM+Account", &headers, "")
+            .send(
+                "GET",
+                "/services/data/v60.0/query?q=SELECT+Id+FROM+Account",
+                &headers,
+                "",
+            )
             .await;
-        assert_eq!(reply.json()["records"].as_array().unwrap().len(), expected, "{hint}");
+        assert_eq!(
+            reply.json()["records"].as_array().unwrap().len(),
+            expected,
+            "{hint}"
+        );
     }
 }
 
@@ -80,10 +102,18 @@ async fn bad_locators_are_refused() {
     let api = start_with(|options| options.org.accounts = 30).await;
     api.control("settings", json!({"page_size": 10})).await;
     let page = query(&api, "SELECT Id FROM Account").await;
-    let path = next(&page).strip_prefix("/services/data/v60.0").unwrap().to_owned();
+    let path = next(&page)
+        .strip_prefix("/services/data/v60.0")
+        .unwrap()
+        .to_owned();
     let expected = r#"[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]"#;
     let beyond = path.replace("-10", "-31");
-    for bad in ["/query/0r8xx00000000AAAAA-10", "/query/garbage", "/query/-", beyond.as_str()] {
+    for bad in [
+        "/query/0r8xx00000000AAAAA-10",
+        "/query/garbage",
+        "/query/-",
+        beyond.as_str(),
+    ] {
         let reply = api.get(bad).await;
         assert_eq!((reply.status, reply.text().as_str()), (400, expected), "{bad}");
     }
@@ -95,7 +125,8 @@ async fn bad_locators_are_refused() {
     let foreign = api.send("GET", &full, &[("authorization", &bearer)], "").await;
     assert_eq!(foreign.text(), expected, "another user's");
     assert_eq!(api.get(&path).await.status, 200);
-    api.control("settings", json!({"session_ttl_ms": 1_000_000_000_000_i64})).await;
+    api.control("settings", json!({"session_ttl_ms": 1_000_000_000_000_i64}))
+        .await;
     api.control("clock", json!({"advance_ms": 48 * 3_600_000})).await;
     assert_eq!(api.get(&path).await.text(), expected, "older than two days");
 }
@@ -114,7 +145,11 @@ async fn count_and_errors_come_through() {
     );
     assert!(unknown.json()[0].get("fields").is_none());
     assert_eq!(api.get("/query").await.json()[0]["errorCode"], "MALFORMED_QUERY");
-    api.control("fields", json!({"action": "hide", "object": "Account", "field": "Phone"})).await;
+    api.control(
+        "fields",
+        json!({"action": "hide", "object": "Account", "field": "Phone"}),
+    )
+    .await;
     let hidden = api.get("/query?q=SELECT+Phone+FROM+Account").await;
     assert_eq!(hidden.json()[0]["errorCode"], "INVALID_FIELD");
 }
@@ -122,9 +157,13 @@ async fn count_and_errors_come_through() {
 #[tokio::test]
 async fn deleted_rows_show_in_query_all_only() {
     let api = start().await;
-    let made = api.json("POST", "/sobjects/Account", &json!({"Name": "Doomed"})).await.json();
+    let made = api
+        .json("POST", "/sobjects/Account", &json!({"Name": "Doomed"}))
+        .await
+        .json();
     let id = made["id"].as_str().unwrap();
-    api.json("DELETE", &format!("/sobjects/Account/{id}"), &json!({})).await;
+    api.json("DELETE", &format!("/sobjects/Account/{id}"), &json!({}))
+        .await;
     let soql = escape(&format!("SELECT Id, IsDeleted FROM Account WHERE Id = '{id}'"));
     assert_eq!(api.get(&format!("/query/?q={soql}")).await.json()["totalSize"], 0);
     let all = api.get(&format!("/queryAll?q={soql}")).await.json();
@@ -134,17 +173,24 @@ async fn deleted_rows_show_in_query_all_only() {
 #[tokio::test]
 async fn searches_find_what_was_made() {
     let api = start().await;
-    api.json("POST", "/sobjects/Account", &json!({"Name": "Zyzzyva Widgets"})).await;
+    api.json("POST", "/sobjects/Account", &json!({"Name": "Zyzzyva Widgets"}))
+        .await;
     let sosl = escape("FIND {Zyzzyva} IN ALL FIELDS RETURNING Account(Id, Name)");
     let found = api.get(&format!("/search?q={sosl}")).await.json();
     assert_eq!(found["searchRecords"][0]["Name"], "Zyzzyva Widgets");
     let path = "/parameterizedSearch?q=Zyzzyva&sobject=Account&Account.fields=id,name&Account.limit=10";
-    assert_eq!(api.get(path).await.json()["searchRecords"][0]["Name"], "Zyzzyva Widgets");
+    assert_eq!(
+        api.get(path).await.json()["searchRecords"][0]["Name"],
+        "Zyzzyva Widgets"
+    );
     let body = json!({"q": "Zyzzyva", "sobjects": [{"name": "Account", "fields": ["Id", "Name"]}]});
     let posted = api.json("POST", "/parameterizedSearch", &body).await.json();
     assert_eq!(posted["searchRecords"][0]["Name"], "Zyzzyva Widgets");
     let none = escape("FIND {Qqqqqq} RETURNING Account(Id)");
-    assert_eq!(api.get(&format!("/search?q={none}")).await.text(), r#"{"searchRecords":[]}"#);
+    assert_eq!(
+        api.get(&format!("/search?q={none}")).await.text(),
+        r#"{"searchRecords":[]}"#
+    );
     let bare = api.get("/search?q=FIND+Zyzzyva").await;
     assert_eq!(
         bare.text(),

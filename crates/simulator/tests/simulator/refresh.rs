@@ -64,7 +64,11 @@ async fn without_rotation_the_token_stays_and_is_not_answered() {
         assert!(reply.json().get("refresh_token").is_none());
         assert!(reply.json().get("expires_in").is_none());
     }
-    assert_eq!(api.status_with(&api.access).await, 200, "the first session lives on");
+    assert_eq!(
+        api.status_with(&api.access).await,
+        200,
+        "the first session lives on"
+    );
 }
 
 #[tokio::test]
@@ -78,7 +82,11 @@ async fn a_locator_dies_with_the_session_that_opened_it() {
     let page = api.get(&next).await;
     assert_eq!(page.status, 401);
     assert_eq!(page.json()[0]["errorCode"], "INVALID_SESSION_ID");
-    assert_eq!(api.get("/limits").await.status, 200, "the new session itself works");
+    assert_eq!(
+        api.get("/limits").await.status,
+        200,
+        "the new session itself works"
+    );
 }
 
 #[tokio::test]
@@ -132,14 +140,21 @@ async fn a_second_refresh_inside_the_window_is_told_so_and_costs_nothing() {
 #[tokio::test]
 async fn without_the_block_two_at_once_are_a_reuse() {
     let api = start().await;
-    api.control("settings", json!({"duplicate_refresh_block": "off"})).await;
+    api.control("settings", json!({"duplicate_refresh_block": "off"}))
+        .await;
     api.control(
         "faults",
         json!({"kind": "latency", "latency_ms": 200, "path": "/services/oauth2/token"}),
     )
     .await;
     let (one, two) = tokio::join!(api.refresh(&api.refresh), api.refresh(&api.refresh));
-    assert_eq!([one.status, two.status].iter().filter(|status| **status == 200).count(), 1);
+    assert_eq!(
+        [one.status, two.status]
+            .iter()
+            .filter(|status| **status == 200)
+            .count(),
+        1
+    );
     assert_eq!(api.counters().await["family_revocations"], 1);
 }
 
@@ -177,8 +192,11 @@ async fn a_client_that_hangs_up_has_rotated_all_the_same() {
 #[tokio::test]
 async fn a_cut_before_the_work_rotates_nothing() {
     let api = start().await;
-    api.control("faults", json!({"kind": "cut", "times": 1, "grant_type": "refresh_token"}))
-        .await;
+    api.control(
+        "faults",
+        json!({"kind": "cut", "times": 1, "grant_type": "refresh_token"}),
+    )
+    .await;
     let lost = api
         .try_token(&[("grant_type", "refresh_token"), ("refresh_token", &api.refresh)])
         .await;
@@ -190,7 +208,8 @@ async fn a_cut_before_the_work_rotates_nothing() {
 #[tokio::test]
 async fn the_refresh_token_can_be_left_out_of_the_answer() {
     let api = start().await;
-    api.control("faults", json!({"kind": "missing_refresh_token", "times": 1})).await;
+    api.control("faults", json!({"kind": "missing_refresh_token", "times": 1}))
+        .await;
     let reply = api.refresh(&api.refresh).await;
     assert_eq!(reply.status, 200);
     assert!(reply.json().get("refresh_token").is_none());
@@ -199,8 +218,11 @@ async fn the_refresh_token_can_be_left_out_of_the_answer() {
 #[tokio::test]
 async fn idle_refresh_tokens_and_sessions_time_out() {
     let api = start().await;
-    api.control("settings", json!({"refresh_idle_ttl_ms": 3_600_000, "session_ttl_ms": 60_000}))
-        .await;
+    api.control(
+        "settings",
+        json!({"refresh_idle_ttl_ms": 3_600_000, "session_ttl_ms": 60_000}),
+    )
+    .await;
     api.control("clock", json!({"advance_ms": 59_000})).await;
     assert_eq!(api.status_with(&api.access).await, 200);
     api.control("clock", json!({"advance_ms": 59_000})).await;

@@ -72,8 +72,14 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Options)) -> Api {
         refresh: String::new(),
     };
     let session = api.control("session", serde_json::json!({})).await;
-    session["access_token"].as_str().unwrap().clone_into(&mut api.access);
-    session["refresh_token"].as_str().unwrap().clone_into(&mut api.refresh);
+    session["access_token"]
+        .as_str()
+        .unwrap()
+        .clone_into(&mut api.access);
+    session["refresh_token"]
+        .as_str()
+        .unwrap()
+        .clone_into(&mut api.refresh);
     api
 }
 
@@ -110,7 +116,9 @@ impl Api {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Reply {
-        self.try_send(method, path, headers, body).await.expect("an answer")
+        self.try_send(method, path, headers, body)
+            .await
+            .expect("an answer")
     }
 
     pub(crate) fn bearer(&self) -> String {
@@ -166,7 +174,11 @@ impl Api {
 
     /// Follows a path without a session, redirects not followed.
     pub(crate) async fn visit(&self, path: &str, cookie: &str) -> Reply {
-        let headers: &[(&str, &str)] = if cookie.is_empty() { &[] } else { &[("cookie", cookie)] };
+        let headers: &[(&str, &str)] = if cookie.is_empty() {
+            &[]
+        } else {
+            &[("cookie", cookie)]
+        };
         self.send("GET", path, headers, "").await
     }
 

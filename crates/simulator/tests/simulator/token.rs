@@ -27,7 +27,12 @@ async fn the_answer_has_salesforces_keys_and_no_others() {
             "issued_at"
         ]
     );
-    assert!(body.as_object().unwrap().values().all(serde_json::Value::is_string));
+    assert!(
+        body.as_object()
+            .unwrap()
+            .values()
+            .all(serde_json::Value::is_string)
+    );
     assert!(body["access_token"].as_str().unwrap().starts_with("00D"));
     assert_eq!(body["access_token"].as_str().unwrap().find('!'), Some(15));
     assert!(body["refresh_token"].as_str().unwrap().starts_with("5Aep861"));
@@ -105,7 +110,12 @@ async fn errors_are_the_documented_pairs() {
 #[tokio::test]
 async fn basic_authentication_works_and_yields_to_the_body() {
     let api = start().await;
-    let basic = |secret: &str| format!("Basic {}", STANDARD.encode(format!("simulator-client-id:{secret}")));
+    let basic = |secret: &str| {
+        format!(
+            "Basic {}",
+            STANDARD.encode(format!("simulator-client-id:{secret}"))
+        )
+    };
     let body = format!("grant_type=refresh_token&refresh_token={}", api.refresh);
     let kind = ("content-type", "application/x-www-form-urlencoded");
     let wrong = basic("no");
@@ -117,7 +127,10 @@ async fn basic_authentication_works_and_yields_to_the_body() {
     assert_eq!(refused.json()["error"], "invalid_client");
     let both = format!("{body}&client_id=simulator-client-id&client_secret=simulator-client-secret");
     let accepted = api.send("POST", "/services/oauth2/token", &headers, both).await;
-    assert_eq!(accepted.status, 200, "the header is ignored when the body holds both");
+    assert_eq!(
+        accepted.status, 200,
+        "the header is ignored when the body holds both"
+    );
     let next = accepted.json()["refresh_token"].as_str().unwrap().to_owned();
     let headers = [kind, ("authorization", right.as_str())];
     let body = format!("grant_type=refresh_token&refresh_token={next}");
@@ -157,16 +170,22 @@ async fn an_uninstalled_app_is_refused_at_the_token_endpoint() {
 #[tokio::test]
 async fn revoking_a_refresh_token_takes_its_sessions_and_not_the_other_way_round() {
     let api = start_with(|options| options.rotation = false).await;
-    let reply = api.form("/services/oauth2/revoke", &[("token", &api.access)]).await;
+    let reply = api
+        .form("/services/oauth2/revoke", &[("token", &api.access)])
+        .await;
     assert_eq!((reply.status, reply.body.len()), (200, 0));
     assert_eq!(api.status_with(&api.access).await, 401);
     let fresh = api.refresh(&api.refresh).await;
     let access = fresh.json()["access_token"].as_str().unwrap().to_owned();
-    let reply = api.form("/services/oauth2/revoke", &[("token", &api.refresh)]).await;
+    let reply = api
+        .form("/services/oauth2/revoke", &[("token", &api.refresh)])
+        .await;
     assert_eq!(reply.status, 200);
     assert_eq!(api.status_with(&access).await, 401);
     assert_eq!(api.refresh(&api.refresh).await.status, 400);
-    let again = api.form("/services/oauth2/revoke", &[("token", &api.refresh)]).await;
+    let again = api
+        .form("/services/oauth2/revoke", &[("token", &api.refresh)])
+        .await;
     assert_eq!(again.json()["error"], "invalid_token");
 }
 
@@ -181,18 +200,28 @@ async fn introspection_tells_the_end_of_a_sliding_session() {
         ]
     };
     let access = api.access.clone();
-    let first = api.form("/services/oauth2/introspect", &pairs(&access)).await.json();
+    let first = api
+        .form("/services/oauth2/introspect", &pairs(&access))
+        .await
+        .json();
     assert_eq!(first["active"], true);
-    assert_eq!(first["exp"].as_i64().unwrap() - first["iat"].as_i64().unwrap(), 7200);
+    assert_eq!(
+        first["exp"].as_i64().unwrap() - first["iat"].as_i64().unwrap(),
+        7200
+    );
     let organization = api.running.org().organization_id();
     assert!(first["sub"].as_str().unwrap().contains(&organization));
     api.control("clock", json!({"advance_ms": 60_000})).await;
     assert_eq!(api.status_with(&access).await, 200);
-    let later = api.form("/services/oauth2/introspect", &pairs(&access)).await.json();
+    let later = api
+        .form("/services/oauth2/introspect", &pairs(&access))
+        .await
+        .json();
     assert!(later["exp"].as_i64().unwrap() >= first["exp"].as_i64().unwrap() + 60);
     let unknown = api.form("/services/oauth2/introspect", &pairs("nonsense")).await;
     assert_eq!(unknown.text(), r#"{"active":false}"#);
-    api.control("settings", json!({"introspection_permitted": false})).await;
+    api.control("settings", json!({"introspection_permitted": false}))
+        .await;
     let hidden = api.form("/services/oauth2/introspect", &pairs(&access)).await;
     assert_eq!(hidden.text(), r#"{"active":false}"#);
 }
@@ -202,11 +231,19 @@ async fn userinfo_and_identity_know_the_user_and_say_bad_token_in_plain_text() {
     let api = start().await;
     let bearer = api.bearer();
     let headers = [("authorization", bearer.as_str())];
-    let info = api.send("GET", "/services/oauth2/userinfo", &headers, "").await.json();
+    let info = api
+        .send("GET", "/services/oauth2/userinfo", &headers, "")
+        .await
+        .json();
     assert_eq!(info["organization_id"], api.running.org().organization_id());
     assert_eq!(info["user_id"], api.running.org().admin_user_id());
     assert!(info["urls"]["rest"].as_str().unwrap().contains("{version}"));
-    let path = info["sub"].as_str().unwrap().strip_prefix(&api.running.base_url()).unwrap().to_owned();
+    let path = info["sub"]
+        .as_str()
+        .unwrap()
+        .strip_prefix(&api.running.base_url())
+        .unwrap()
+        .to_owned();
     let identity = api.send("GET", &path, &headers, "").await.json();
     assert_eq!(identity["username"], info["preferred_username"]);
     for path in ["/services/oauth2/userinfo", path.as_str()] {
@@ -219,6 +256,10 @@ async fn userinfo_and_identity_know_the_user_and_say_bad_token_in_plain_text() {
 #[tokio::test]
 async fn a_hostile_instance_url_is_answered_when_asked_for() {
     let api = start().await;
-    api.control("settings", json!({"instance_url": "https://evil.example/"})).await;
-    assert_eq!(api.refresh(&api.refresh).await.json()["instance_url"], "https://evil.example/");
+    api.control("settings", json!({"instance_url": "https://evil.example/"}))
+        .await;
+    assert_eq!(
+        api.refresh(&api.refresh).await.json()["instance_url"],
+        "https://evil.example/"
+    );
 }
