@@ -277,7 +277,24 @@ pub(crate) struct Object {
     pub(crate) when: Option<String>,
     #[serde(skip)]
     by_name: HashMap<String, usize>,
+    /// Slot of a compound address to the keys and slots of its parts, in the order they are printed.
+    #[serde(skip)]
+    addresses: HashMap<usize, Vec<(&'static str, usize)>>,
 }
+
+/// Keys of a compound address and the end of the field name each is read from.
+const ADDRESS_PARTS: [(&str, &str); 10] = [
+    ("city", "City"),
+    ("country", "Country"),
+    ("countryCode", "CountryCode"),
+    ("geocodeAccuracy", "GeocodeAccuracy"),
+    ("latitude", "Latitude"),
+    ("longitude", "Longitude"),
+    ("postalCode", "PostalCode"),
+    ("state", "State"),
+    ("stateCode", "StateCode"),
+    ("street", "Street"),
+];
 
 impl Object {
     /// Place of a field, by API name without case.
@@ -315,6 +332,11 @@ impl Object {
         self.flags.iter().any(|own| own == key)
     }
 
+    /// Keys and slots of the parts of the compound address at a slot.
+    pub(crate) fn address_parts(&self, slot: usize) -> &[(&'static str, usize)] {
+        self.addresses.get(&slot).map_or(&[], Vec::as_slice)
+    }
+
     /// First three characters of the ids.
     pub(crate) fn prefix(&self) -> [u8; 3] {
         self.key_prefix.as_bytes().try_into().unwrap_or(*b"000")
@@ -325,6 +347,18 @@ impl Object {
         self.by_name = self
             .live_fields()
             .map(|(slot, field)| (field.name.to_ascii_lowercase(), slot))
+            .collect();
+        let parts = |name: &str| {
+            let prefix = name.strip_suffix("Address").unwrap_or(name);
+            let part = |(key, end): (&'static str, &str)| {
+                self.slot(&format!("{prefix}{end}")).map(|slot| (key, slot))
+            };
+            ADDRESS_PARTS.into_iter().filter_map(part).collect()
+        };
+        self.addresses = self
+            .live_fields()
+            .filter(|(_, field)| field.kind == Kind::Address)
+            .map(|(slot, field)| (slot, parts(&field.name)))
             .collect();
     }
 }

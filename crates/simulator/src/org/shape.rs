@@ -22,7 +22,7 @@ pub(crate) fn attributes(object: &str, id: RecordId, version: &str) -> Value {
 pub(crate) fn field(table: &Table, row: &Row, slot: usize, version: &str) -> Value {
     let field = &table.object.fields[slot];
     match field.kind {
-        Kind::Address => address(table, row, &field.name),
+        Kind::Address => address(table, row, slot),
         Kind::Base64 if !row.cell(slot).is_null() => Value::String(format!(
             "/services/data/v{version}/sobjects/{}/{}/{}",
             table.object.name, row.id, field.name
@@ -33,30 +33,15 @@ pub(crate) fn field(table: &Table, row: &Row, slot: usize, version: &str) -> Val
 }
 
 /// The compound of `…Street`, `…City` and so on; null when all parts are.
-fn address(table: &Table, row: &Row, name: &str) -> Value {
-    let prefix = name.strip_suffix("Address").unwrap_or(name);
-    let part = |part: &str| table.get(&row.cells, &format!("{prefix}{part}"));
-    let mut parts = vec![
-        ("city", part("City")),
-        ("country", part("Country")),
-        ("geocodeAccuracy", part("GeocodeAccuracy")),
-        ("latitude", part("Latitude")),
-        ("longitude", part("Longitude")),
-        ("postalCode", part("PostalCode")),
-        ("state", part("State")),
-        ("street", part("Street")),
-    ];
-    if table.object.slot(&format!("{prefix}CountryCode")).is_some() {
-        parts.insert(2, ("countryCode", part("CountryCode")));
-        parts.insert(8, ("stateCode", part("StateCode")));
-    }
-    if parts.iter().all(|(_, cell)| cell.is_null()) {
+fn address(table: &Table, row: &Row, slot: usize) -> Value {
+    let parts = table.object.address_parts(slot);
+    if parts.iter().all(|(_, part)| row.cell(*part).is_null()) {
         return Value::Null;
     }
     Value::Object(
         parts
-            .into_iter()
-            .map(|(key, cell)| (key.to_owned(), cell.to_json()))
+            .iter()
+            .map(|(key, part)| ((*key).to_owned(), row.cell(*part).to_json()))
             .collect(),
     )
 }
@@ -90,7 +75,7 @@ pub(crate) fn raw(table: &Table, row: &Row) -> Value {
         for (slot, field) in table.object.live_fields() {
             let cell = row.cell(slot);
             let value = if field.kind == Kind::Address {
-                address(table, row, &field.name)
+                address(table, row, slot)
             } else {
                 cell.to_json()
             };

@@ -165,9 +165,13 @@ impl State {
             })
             .collect();
         let places = || tables.iter().enumerate();
-        let by_name = places()
+        let mut by_name: HashMap<String, usize> = places()
             .map(|(place, table)| (table.object.name.to_ascii_lowercase(), place))
             .collect();
+        // A note is a document under the same id: it answers to both names.
+        if let Some(&notes) = by_name.get("contentnote") {
+            by_name.insert("contentdocument".to_owned(), notes);
+        }
         let by_prefix = places()
             .map(|(place, table)| (table.object.prefix(), place))
             .collect();

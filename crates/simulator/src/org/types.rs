@@ -1,6 +1,6 @@
 //! What goes in and out of an [`Org`](super::Org): options, callers, errors, results.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// What an org holds and which optional features it has switched on.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ pub struct ApiError {
     /// `fields`; `None` = the key is absent on the wire.
     pub fields: Option<Vec<String>>,
     /// Further keys, e.g. `duplicateResut`.
-    pub extra: Option<Map<String, Value>>,
+    pub extra: Option<Vec<(String, Value)>>,
     /// The key `errorCode` is printed before `message`.
     pub code_first: bool,
 }

@@ -144,7 +144,7 @@ fn label(field: &Field, cell: &Cell) -> Value {
     })
 }
 
-/// `FORMAT()` in the en_US locale: thousands commas, `M/D/YYYY`.
+/// `FORMAT()` in the `en_US` locale: thousands commas, `M/D/YYYY`.
 fn format(field: &Field, cell: &Cell) -> Value {
     let dated = |days: i64| {
         let (year, month, day) = crate::org::time::civil_from_days(days);

@@ -161,7 +161,11 @@ impl<'a> Parser<'a> {
                     at,
                 });
             }
-            let path = Some(self.path()?);
+            let path = Some(if self.is_word("ALL") {
+                self.everything()
+            } else {
+                self.path()?
+            });
             self.expect_symbol(")")?;
             return Ok(Expression { function, path, at });
         }
@@ -170,6 +174,16 @@ impl<'a> Parser<'a> {
             path: Some(self.path()?),
             at,
         })
+    }
+
+    /// The `ALL` of `FIELDS(ALL)`, a keyword everywhere else.
+    fn everything(&mut self) -> Path {
+        let at = self.position();
+        self.advance();
+        Path {
+            parts: vec!["ALL".to_owned()],
+            at,
+        }
     }
 
     fn query(&mut self) -> Result<Query, ApiError> {

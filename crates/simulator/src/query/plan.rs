@@ -128,8 +128,13 @@ impl<K> Sort<K> {
     /// Orders two values under this key.
     pub(crate) fn order(&self, left: &Cell, right: &Cell) -> std::cmp::Ordering {
         if left.is_null() != right.is_null() {
-            let order = right.is_null().cmp(&left.is_null());
-            return if self.nulls_last { order } else { order.reverse() }.reverse();
+            // Nulls come first whatever the direction, unless the statement says NULLS LAST.
+            let null_first = right.is_null().cmp(&left.is_null());
+            return if self.nulls_last {
+                null_first.reverse()
+            } else {
+                null_first
+            };
         }
         let order = left.compare(right);
         if self.descending { order.reverse() } else { order }

@@ -147,10 +147,15 @@ fn number(field: &Field, cell: &Cell) -> Option<ApiError> {
 }
 
 fn reference(state: &State, field: &Field, id: RecordId, object: &str) -> Option<ApiError> {
-    let own = state.place_of(id).map(|place| &state.tables[place].object.name);
-    if !own.is_some_and(|own| field.reference_to.contains(own)) {
+    let place = state.place_of(id);
+    if place.is_none()
+        || !field
+            .reference_to
+            .iter()
+            .any(|target| state.place(target) == place)
+    {
         // Objects the simulator does not hold (Pricebook2, Individual, ...) cannot be checked further.
-        let unknown = own.is_none()
+        let unknown = place.is_none()
             && field
                 .reference_to
                 .iter()

@@ -23,11 +23,9 @@ pub(crate) fn derive(
     };
     match table.object.name.as_str() {
         "Contact" | "Lead" | "User" => full_name(table, cells),
-        "Account" => {
-            if !table.get(cells, "LastName").is_null() {
-                full_name(table, cells);
-                table.put(cells, "IsPersonAccount", Cell::Bool(true));
-            }
+        "Account" if !table.get(cells, "LastName").is_null() => {
+            full_name(table, cells);
+            table.put(cells, "IsPersonAccount", Cell::Bool(true));
         }
         "Opportunity" => {
             let moved =
@@ -63,9 +61,7 @@ pub(crate) fn derive(
             let name = person.map_or(Cell::Null, |id| cell_of(state, id, "Name"));
             table.put(cells, "Name", name);
         }
-        "Subscription__c" | "Custom__c"
-            if table.get(cells, "Name").is_null() && table.object.name != "Custom__c" =>
-        {
+        "Subscription__c" if table.get(cells, "Name").is_null() => {
             table.put(
                 cells,
                 "Name",

@@ -52,8 +52,7 @@ pub(crate) fn check(
         return None;
     }
     let message = "Use one of these records?";
-    let mut extra = Map::new();
-    extra.insert(
+    let extra = vec![(
         // Misspelt on Salesforce's wire.
         "duplicateResut".to_owned(),
         json!({
@@ -71,7 +70,7 @@ pub(crate) fn check(
                 "success": true,
             }],
         }),
-    );
+    )];
     Some(ApiError {
         extra: Some(extra),
         ..ApiError::about("DUPLICATES_DETECTED", message, &[])

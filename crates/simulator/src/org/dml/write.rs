@@ -59,14 +59,14 @@ pub(crate) fn create(
         return Err(one(ApiError::method_not_allowed("POST", "HEAD,GET")));
     }
     let written = convert::body(state, place, State::user(caller), body, true, None)?;
-    insert(state, caller, place, written, options, now_ms)
+    insert(state, caller, place, &written, options, now_ms)
 }
 
 fn insert(
     state: &mut State,
     caller: &Caller,
     place: usize,
-    written: convert::Written,
+    written: &convert::Written,
     options: &DmlOptions,
     now_ms: i64,
 ) -> Result<RecordId, Vec<ApiError>> {
@@ -74,7 +74,7 @@ fn insert(
     let table = &state.tables[place];
     let mut cells = table.blank();
     defaults(state, place, &mut cells, user);
-    for (slot, cell) in &written {
+    for (slot, cell) in written {
         // A null for a field with a default takes the default.
         if !(cell.is_null() && table.object.fields[*slot].has(flag::DEFAULTED)) {
             cells[*slot] = cell.clone();
@@ -86,7 +86,7 @@ fn insert(
     if let Some(error) = checks::required(state, place, &cells) {
         return Err(one(error));
     }
-    let errors = checks::values(state, &written, place);
+    let errors = checks::values(state, written, place);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -262,7 +262,8 @@ pub(crate) fn upsert(
             )
             .map_err(one)?;
             written.push((slot, own));
-            insert(state, caller, place, written, options, now_ms).map(|id| Upserted::Created(id.to_string()))
+            insert(state, caller, place, &written, options, now_ms)
+                .map(|id| Upserted::Created(id.to_string()))
         }
         [id] => {
             let written = convert::body(state, place, user, body, false, Some(slot))?;

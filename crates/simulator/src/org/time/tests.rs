@@ -2,7 +2,7 @@ use super::{civil_from_days, days_from_civil, format_date, format_datetime, pars
 
 #[test]
 fn civil_days_go_there_and_back() {
-    for days in (-98_000..742_000).step_by(13) {
+    for days in (-98_000..741_700).step_by(13) {
         let (year, month, day) = civil_from_days(days);
         assert_eq!(days_from_civil(year, month, day), days);
         assert_eq!(parse_date(&format_date(days)), Some(days));

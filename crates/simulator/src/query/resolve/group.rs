@@ -181,11 +181,10 @@ impl Resolver<'_> {
 /// Type and name of a column, for its literals.
 fn shape_of(column: &Column) -> (Kind, String) {
     match column {
-        Column::Group(route) => (route.kind, route.name.clone()),
         Column::Aggregate(Function::Count | Function::CountDistinct, _) | Column::Aggregate(_, None) => {
             (Kind::Int, "expr0".to_owned())
         }
         Column::Aggregate(Function::Sum | Function::Average, Some(_)) => (Kind::Double, "expr0".to_owned()),
-        Column::Aggregate(_, Some(route)) => (route.kind, route.name.clone()),
+        Column::Group(route) | Column::Aggregate(_, Some(route)) => (route.kind, route.name.clone()),
     }
 }

@@ -59,9 +59,9 @@ impl Term {
             let phrase = Phrase::compile(&letters);
             if let (Some(last), false) = (any.last_mut(), phrase.words.is_empty()) {
                 if negate {
-                    last.1.push(phrase)
+                    last.1.push(phrase);
                 } else {
-                    last.0.push(phrase)
+                    last.0.push(phrase);
                 }
             }
             (negate, after_and) = (false, false);
