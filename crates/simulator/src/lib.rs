@@ -50,7 +50,7 @@ pub struct Options {
     pub daily_limit: u64,
     /// Answers authorize requests with a code at once, for `login_hint` or the admin.
     pub auto_consent: bool,
-    /// Seed of tokens, codes and request ids; the same seed gives the same tokens.
+    /// Seed of tokens, codes and request ids, mixed with the port: two simulators at once never share a token.
     pub token_seed: u64,
 }
 
@@ -104,7 +104,7 @@ pub async fn start(options: Options) -> std::io::Result<Running> {
         (options.client_id, options.client_secret),
         options.redirect_uris,
         settings,
-        options.token_seed,
+        options.token_seed ^ (u64::from(address.port()) << 32),
     ));
     let server = server::spawn(listener, Arc::clone(&simulator), address);
     Ok(Running {

@@ -3,7 +3,7 @@
 use super::conditional::http_date;
 use super::state::Simulator;
 
-/// Two years, as the recorded cookies say.
+/// One year, as the recorded cookies say.
 const COOKIE_LIFE_MS: i64 = 365 * 24 * 3_600_000;
 
 /// Headers of an answer; `data` = a versioned data path, which alone tells the API usage.

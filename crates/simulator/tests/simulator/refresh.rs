@@ -158,6 +158,28 @@ async fn without_the_block_two_at_once_are_a_reuse() {
     assert_eq!(api.counters().await["family_revocations"], 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_exactly_one_wins() {
+    let api = std::sync::Arc::new(start().await);
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let api = std::sync::Arc::clone(&api);
+        waiting.spawn(async move { api.refresh(&api.refresh).await.status });
+    }
+    let statuses = waiting.join_all().await;
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1);
+    let counters = api.counters().await;
+    assert_eq!(counters["rotations"], 1);
+    assert_eq!(counters["family_revocations"], 1);
+    assert_eq!(counters["token_posts"]["refresh_token"], 50);
+}
+
+#[tokio::test]
+async fn two_simulators_share_no_token() {
+    let (one, two) = (start().await, start().await);
+    assert_eq!(two.status_with(&one.access).await, 401);
+}
+
 #[tokio::test]
 async fn a_lost_answer_has_rotated_all_the_same() {
     let api = start().await;
