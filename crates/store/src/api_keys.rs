@@ -17,7 +17,9 @@ use crate::checks::{check_text, read_list, write_list};
 use crate::database::{Database, DatabaseError, Row, Scope, arguments};
 use crate::store::hash;
 use crate::tenants::NAME_MAX_CHARS;
-use crate::{ApiKeyRecord, AuthenticationError, Caller, NewApiKey, Operator, Store, StoreError, Tenant, TenantCaller};
+use crate::{
+    ApiKeyRecord, AuthenticationError, Caller, NewApiKey, Operator, Store, StoreError, Tenant, TenantCaller,
+};
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const LIVE: &str = "cw_live_";
@@ -66,7 +68,9 @@ fn checksum(text: &str) -> String {
 }
 
 fn parse(presented: &str) -> Option<Parsed<'_>> {
-    let rest = presented.strip_prefix(LIVE).or_else(|| presented.strip_prefix(TEST))?;
+    let rest = presented
+        .strip_prefix(LIVE)
+        .or_else(|| presented.strip_prefix(TEST))?;
     let (public_id, secret) = rest.split_once('_')?;
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let is_shaped = public_id.len() == PUBLIC_CHARS
@@ -100,7 +104,10 @@ impl LastUses {
         }
         key.use_noted_at_ms.store(now_ms, Ordering::Relaxed);
         let id = key.caller.key_id.as_str().to_owned();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, now_ms);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, now_ms);
     }
 
     /// Writes the uses noted so far. One that cannot be written is forgotten: the next use is noted again.
@@ -109,7 +116,11 @@ impl LastUses {
         let sql = "UPDATE api_keys SET last_used_at_ms = $2 \
                    WHERE id = $1 AND (last_used_at_ms IS NULL OR last_used_at_ms < $2)";
         for (id, used_at_ms) in noted {
-            if database.write(&Scope::Operator, sql, arguments![id, used_at_ms]).await.is_err() {
+            if database
+                .write(&Scope::Operator, sql, arguments![id, used_at_ms])
+                .await
+                .is_err()
+            {
                 metrics::counter!("crosswalk_key_use_lost_total").increment(1);
             }
         }
@@ -172,7 +183,9 @@ impl Store {
             Err(error) => return Err(AuthenticationError::Unavailable(error)),
         };
         let now_ms = self.inner.clock.now_ms();
-        let is_expired = key.expires_at_ms.is_some_and(|expires_at_ms| expires_at_ms <= now_ms);
+        let is_expired = key
+            .expires_at_ms
+            .is_some_and(|expires_at_ms| expires_at_ms <= now_ms);
         if !bool::from(key.hash.ct_eq(&presented_hash)) || is_expired {
             return Err(AuthenticationError::Unknown);
         }
@@ -184,10 +197,19 @@ impl Store {
         let load = async {
             let sql = "SELECT id, tenant_id, secret_hash, scopes, expires_at_ms FROM api_keys \
                        WHERE public_id = $1 AND revoked_at_ms IS NULL";
-            let rows = self.inner.database.read(&Scope::Operator, sql, arguments![public_id]).await?;
-            rows.first().map_or(Err(StoreError::NotFound), read_cached).map(Arc::new)
+            let rows = self
+                .inner
+                .database
+                .read(&Scope::Operator, sql, arguments![public_id])
+                .await?;
+            rows.first()
+                .map_or(Err(StoreError::NotFound), read_cached)
+                .map(Arc::new)
         };
-        self.inner.keys.get(public_id, &[Topic::Key(public_id.to_owned())], load).await
+        self.inner
+            .keys
+            .get(public_id, &[Topic::Key(public_id.to_owned())], load)
+            .await
     }
 
     /// Creates a key of a tenant. The secret is in this answer and nowhere else.
@@ -199,7 +221,9 @@ impl Store {
     ) -> Result<(ApiKeyRecord, Secret), StoreError> {
         check_text("name", &new.name, NAME_MAX_CHARS)?;
         if new.scopes.len() > SCOPES_MAX {
-            return Err(StoreError::invalid(format!("scopes: expected at most {SCOPES_MAX}")));
+            return Err(StoreError::invalid(format!(
+                "scopes: expected at most {SCOPES_MAX}"
+            )));
         }
         for scope in &new.scopes {
             check_text("scopes", scope, NAME_MAX_CHARS)?;
@@ -228,33 +252,60 @@ impl Store {
         ];
         let database = self.inner.database.clone();
         let rows = self
-            .detached(Vec::new(), async move { database.write(&Scope::Operator, sql, arguments).await })
+            .detached(Vec::new(), async move {
+                database.write(&Scope::Operator, sql, arguments).await
+            })
             .await?;
         Ok((rows.first().map_or(Err(StoreError::NotFound), read)?, secret))
     }
 
     /// The keys of a tenant, by id, revoked ones too.
-    pub async fn list_api_keys(&self, _: &Operator, tenant: &TenantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
+    pub async fn list_api_keys(
+        &self,
+        _: &Operator,
+        tenant: &TenantId,
+    ) -> Result<Vec<ApiKeyRecord>, StoreError> {
         let known = "SELECT id FROM tenants WHERE id = $1";
         let database = &self.inner.database;
-        if database.read(&Scope::Operator, known, arguments![tenant.as_str()]).await?.is_empty() {
+        if database
+            .read(&Scope::Operator, known, arguments![tenant.as_str()])
+            .await?
+            .is_empty()
+        {
             return Err(StoreError::NotFound);
         }
-        let sql = concat!("SELECT ", columns!(), " FROM api_keys WHERE tenant_id = $1 ORDER BY id");
-        database.read(&Scope::Operator, sql, arguments![tenant.as_str()]).await?.iter().map(read).collect()
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM api_keys WHERE tenant_id = $1 ORDER BY id"
+        );
+        database
+            .read(&Scope::Operator, sql, arguments![tenant.as_str()])
+            .await?
+            .iter()
+            .map(read)
+            .collect()
     }
 
     /// Ends a key. Ending it twice is the same as once.
-    pub async fn revoke_api_key(&self, _: &Operator, tenant: &TenantId, key: &ApiKeyId) -> Result<(), StoreError> {
+    pub async fn revoke_api_key(
+        &self,
+        _: &Operator,
+        tenant: &TenantId,
+        key: &ApiKeyId,
+    ) -> Result<(), StoreError> {
         let find = "SELECT public_id FROM api_keys WHERE tenant_id = $1 AND id = $2";
         let arguments = arguments![tenant.as_str(), key.as_str()];
         let database = self.inner.database.clone();
         let rows = database.read(&Scope::Operator, find, arguments.clone()).await?;
-        let public_id = rows.first().map_or(Err(StoreError::NotFound), |row| row.text("public_id"))?;
+        let public_id = rows
+            .first()
+            .map_or(Err(StoreError::NotFound), |row| row.text("public_id"))?;
         let sql = "UPDATE api_keys SET revoked_at_ms = COALESCE(revoked_at_ms, {now_ms}) \
                    WHERE tenant_id = $1 AND id = $2";
         let change = async move { database.write(&Scope::Operator, sql, arguments).await.map(|_| ()) };
-        self.detached::<(), DatabaseError>(vec![Topic::Key(public_id)], change).await
+        self.detached::<(), DatabaseError>(vec![Topic::Key(public_id)], change)
+            .await
     }
 }
 

@@ -28,12 +28,21 @@ pub(crate) struct Cache<V: Clone + Send + Sync + 'static> {
 
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// A cache that holds values of at most `weight_max` together; `weigh` gives one value's weight.
-    pub(crate) fn new(changes: &Arc<Changes>, clock: &Arc<dyn Clock>, weight_max: u64, weigh: fn(&V) -> u32) -> Self {
+    pub(crate) fn new(
+        changes: &Arc<Changes>,
+        clock: &Arc<dyn Clock>,
+        weight_max: u64,
+        weigh: fn(&V) -> u32,
+    ) -> Self {
         let entries = Map::builder()
             .max_capacity(weight_max)
             .weigher(move |_, entry: &Arc<Entry<V>>| weigh(&entry.value))
             .build();
-        Self { entries, changes: Arc::clone(changes), clock: Arc::clone(clock) }
+        Self {
+            entries,
+            changes: Arc::clone(changes),
+            clock: Arc::clone(clock),
+        }
     }
 
     /// The value of `key`, from memory if it is still good, else from `load`.
@@ -90,7 +99,12 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     fn put(&self, key: &str, stamp: u64, now_ms: i64, value: V) {
-        let entry = Entry { value, stamp, read_at_ms: now_ms, checked_at_ms: AtomicI64::new(now_ms) };
+        let entry = Entry {
+            value,
+            stamp,
+            read_at_ms: now_ms,
+            checked_at_ms: AtomicI64::new(now_ms),
+        };
         self.entries.insert(key.to_owned(), Arc::new(entry));
     }
 }

@@ -85,9 +85,17 @@ pub(crate) struct Changes {
 impl Changes {
     /// `is_shared`: other processes may change the rows. `outbox`: where changes of this node are handed on.
     pub(crate) fn new(is_shared: bool, outbox: Option<mpsc::UnboundedSender<String>>) -> Self {
-        let max_age_ms = if is_shared { UNSUBSCRIBED_MAX_AGE_MS } else { i64::MAX };
+        let max_age_ms = if is_shared {
+            UNSUBSCRIBED_MAX_AGE_MS
+        } else {
+            i64::MAX
+        };
         let shards = std::iter::repeat_with(Shard::default).take(SHARDS).collect();
-        Self { shards, max_age_ms: AtomicI64::new(max_age_ms), outbox }
+        Self {
+            shards,
+            max_age_ms: AtomicI64::new(max_age_ms),
+            outbox,
+        }
     }
 
     /// How old a cached value may grow, ms.
@@ -97,11 +105,16 @@ impl Changes {
 
     /// The present stamp of these topics together. Generations only rise, so their sum is unchanged only if each is.
     pub(crate) fn stamp(&self, topics: &[Topic]) -> u64 {
-        topics.iter().map(|topic| self.generation(topic)).fold(0, u64::wrapping_add)
+        topics
+            .iter()
+            .map(|topic| self.generation(topic))
+            .fold(0, u64::wrapping_add)
     }
 
     fn generation(&self, topic: &Topic) -> u64 {
-        self.shards.get(topic.shard()).map_or(0, |shard| shard.generation.load(Ordering::Acquire))
+        self.shards
+            .get(topic.shard())
+            .map_or(0, |shard| shard.generation.load(Ordering::Acquire))
     }
 
     fn forget(&self, topic: &Topic) {
@@ -162,7 +175,9 @@ pub(crate) async fn publish(redis: Arc<RedisLink>, node: String, mut inbox: mpsc
             if pending.len() > PENDING_MAX {
                 pending = BTreeSet::from([EVERYTHING.to_owned()]);
             }
-            let lines: Vec<&str> = std::iter::once(node.as_str()).chain(pending.iter().map(String::as_str)).collect();
+            let lines: Vec<&str> = std::iter::once(node.as_str())
+                .chain(pending.iter().map(String::as_str))
+                .collect();
             let mut command = redis::cmd("PUBLISH");
             command.arg(CHANNEL).arg(lines.join("\n"));
             if redis.run::<i64>(&command).await.is_ok() {
@@ -181,7 +196,9 @@ pub(crate) async fn subscribe(redis: Arc<RedisLink>, node: String, changes: Arc<
             tracing::debug!(kind = ?error.kind(), "not subscribed to changes of other nodes");
         }
         if is_shared {
-            changes.max_age_ms.store(UNSUBSCRIBED_MAX_AGE_MS, Ordering::Release);
+            changes
+                .max_age_ms
+                .store(UNSUBSCRIBED_MAX_AGE_MS, Ordering::Release);
         }
         metrics::gauge!("crosswalk_changes_subscribed").set(0.0);
         tokio::time::sleep(RETRY).await;
@@ -191,8 +208,13 @@ pub(crate) async fn subscribe(redis: Arc<RedisLink>, node: String, changes: Arc<
 async fn listen(redis: &RedisLink, node: &str, changes: &Changes, is_shared: bool) -> redis::RedisResult<()> {
     let late = |_| redis::RedisError::from((redis::ErrorKind::Io, "no answer in time"));
     let connect = redis.client().get_async_pubsub();
-    let (mut sink, mut messages) = tokio::time::timeout(HEARTBEAT, connect).await.map_err(late)??.split();
-    tokio::time::timeout(HEARTBEAT, sink.subscribe(CHANNEL)).await.map_err(late)??;
+    let (mut sink, mut messages) = tokio::time::timeout(HEARTBEAT, connect)
+        .await
+        .map_err(late)??
+        .split();
+    tokio::time::timeout(HEARTBEAT, sink.subscribe(CHANNEL))
+        .await
+        .map_err(late)??;
     // Whatever was said before is lost.
     changes.forget_everything();
     if is_shared {

@@ -11,7 +11,9 @@ pub(crate) const URL_MAX_CHARS: usize = 2_048;
 pub(crate) fn check_text(name: &str, text: &str, max_chars: usize) -> Result<(), StoreError> {
     let chars = text.chars().count();
     if chars == 0 || chars > max_chars || text.chars().any(char::is_control) {
-        return Err(StoreError::invalid(format!("{name}: expected 1 to {max_chars} characters, none of them control")));
+        return Err(StoreError::invalid(format!(
+            "{name}: expected 1 to {max_chars} characters, none of them control"
+        )));
     }
     Ok(())
 }
@@ -28,5 +30,7 @@ pub(crate) fn write_list(list: &[String]) -> Result<String, StoreError> {
 
 /// Reads what [`write_list`] wrote.
 pub(crate) fn read_list(text: &str) -> Result<Vec<String>, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what: "list of scopes" })
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt {
+        what: "list of scopes",
+    })
 }

@@ -28,7 +28,9 @@ macro_rules! columns {
 }
 
 fn read(row: &Row) -> Result<ConnectSession, StoreError> {
-    let corrupt = |_| StoreError::Corrupt { what: "connect session" };
+    let corrupt = |_| StoreError::Corrupt {
+        what: "connect session",
+    };
     Ok(ConnectSession {
         id: ConnectSessionId::parse(&row.text("id")?).map_err(corrupt)?,
         tenant_name: row.text("tenant_name")?,
@@ -48,7 +50,9 @@ fn read(row: &Row) -> Result<ConnectSession, StoreError> {
 }
 
 fn read_tenant(row: &Row) -> Result<TenantId, StoreError> {
-    TenantId::parse(&row.text("tenant_id")?).map_err(|_| StoreError::Corrupt { what: "connect session" })
+    TenantId::parse(&row.text("tenant_id")?).map_err(|_| StoreError::Corrupt {
+        what: "connect session",
+    })
 }
 
 fn place<'a>(tenant: &'a TenantId, session: &'a ConnectSessionId) -> Place<'a> {
@@ -67,11 +71,13 @@ fn ttl(ttl_ms: u64) -> i64 {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _infallible = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 impl Store {
@@ -96,7 +102,8 @@ impl Store {
         }
         let id = ConnectSessionId::generate(&*self.inner.random);
         let link_token = Secret::new(format!("{LINK_PREFIX}{}", hex(&self.inner.random.bytes_32())));
-        let sweep = "DELETE FROM connect_sessions WHERE tenant_id = $1 AND expires_at_ms < {now_ms} - 86400000";
+        let sweep =
+            "DELETE FROM connect_sessions WHERE tenant_id = $1 AND expires_at_ms < {now_ms} - 86400000";
         let sql = concat!(
             "INSERT INTO connect_sessions (id, tenant_id, provider, environment, login_url, external_id, scopes, \
              return_to, connection_id, link_hash, created_at_ms, expires_at_ms) \
@@ -131,7 +138,9 @@ impl Store {
 
     /// The session of a link that still works. Opening does not use it up.
     pub async fn open_connect_session(&self, link_token: &str) -> Result<ConnectSession, StoreError> {
-        self.open_session_row(link_token).await.map(|(session, _)| session)
+        self.open_session_row(link_token)
+            .await
+            .map(|(session, _)| session)
     }
 
     async fn open_session_row(&self, link_token: &str) -> Result<(ConnectSession, TenantId), StoreError> {
@@ -143,7 +152,11 @@ impl Store {
             columns!(),
             " FROM connect_sessions WHERE link_hash = $1 AND used_at_ms IS NULL AND expires_at_ms > {now_ms}"
         );
-        let rows = self.inner.database.read(&Scope::Operator, sql, arguments![hash(link_token)]).await?;
+        let rows = self
+            .inner
+            .database
+            .read(&Scope::Operator, sql, arguments![hash(link_token)])
+            .await?;
         let row = rows.first().ok_or(StoreError::NotFound)?;
         Ok((read(row)?, read_tenant(row)?))
     }
@@ -160,7 +173,10 @@ impl Store {
         check_text("token_url", new.token_url, URL_MAX_CHARS)?;
         check_text("issuer", new.issuer, URL_MAX_CHARS)?;
         let (session, tenant) = self.open_session_row(link_token).await?;
-        let sealed = self.inner.sealer.seal(&place(&tenant, &session.id), new.verifier.expose().as_bytes());
+        let sealed = self
+            .inner
+            .sealer
+            .seal(&place(&tenant, &session.id), new.verifier.expose().as_bytes());
         let sql = concat!(
             "UPDATE connect_sessions SET used_at_ms = {now_ms}, state_hash = $2, browser_hash = $3, \
              sealed_verifier = $4, redirect_uri = $5, token_url = $6, issuer = $7, \
@@ -180,7 +196,10 @@ impl Store {
         ];
         let (database, scope) = (self.inner.database.clone(), Scope::Tenant(tenant));
         let begin = async move { database.write(&scope, sql, arguments).await };
-        self.detached(Vec::new(), begin).await?.first().map_or(Err(StoreError::NotFound), read)
+        self.detached(Vec::new(), begin)
+            .await?
+            .first()
+            .map_or(Err(StoreError::NotFound), read)
     }
 
     /// Takes the OAuth transaction of a callback, once. An unknown, used or expired state and a wrong browser are all
@@ -207,9 +226,13 @@ impl Store {
         }
         let (session, tenant) = (read(row)?, read_tenant(row)?);
         let sealed = row.bytes("sealed_verifier")?;
-        let verifier = self.inner.sealer.open("verifier", &place(&tenant, &session.id), &sealed)?;
-        let verifier =
-            std::str::from_utf8(&verifier).map(Secret::new).map_err(|_| StoreError::Corrupt { what: "verifier" })?;
+        let verifier = self
+            .inner
+            .sealer
+            .open("verifier", &place(&tenant, &session.id), &sealed)?;
+        let verifier = std::str::from_utf8(&verifier)
+            .map(Secret::new)
+            .map_err(|_| StoreError::Corrupt { what: "verifier" })?;
         let authorization = Authorization {
             session,
             verifier,

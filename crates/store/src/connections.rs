@@ -11,7 +11,8 @@ use crate::checks::{KEY_MAX_CHARS, URL_MAX_CHARS, check_optional, check_text, re
 use crate::database::{DatabaseError, Row, Scope, arguments};
 use crate::sealing::{Place, Sealer};
 use crate::{
-    Connection, ConnectionFilter, ConnectionState, NewCredentials, Store, StoreError, Tenant, Tokens, VersionedTokens,
+    Connection, ConnectionFilter, ConnectionState, NewCredentials, Store, StoreError, Tenant, Tokens,
+    VersionedTokens,
 };
 
 /// Most connections of one list call.
@@ -41,7 +42,13 @@ struct Opened {
 }
 
 fn place<'a>(tenant: &'a TenantId, id: &'a ConnectionId, version: i64) -> Place<'a> {
-    Place { table: "connections", column: "sealed_tokens", tenant: tenant.as_str(), row: id.as_str(), version }
+    Place {
+        table: "connections",
+        column: "sealed_tokens",
+        tenant: tenant.as_str(),
+        row: id.as_str(),
+        version,
+    }
 }
 
 /// Seals the tokens of one version of one connection.
@@ -56,7 +63,9 @@ pub(crate) fn seal_tokens(
         access_token: tokens.access_token.expose(),
         refresh_token: tokens.refresh_token.as_ref().map(Secret::expose),
     };
-    let plain = serde_json::to_vec(&plain).map(Zeroizing::new).map_err(|_| StoreError::invalid("tokens"))?;
+    let plain = serde_json::to_vec(&plain)
+        .map(Zeroizing::new)
+        .map_err(|_| StoreError::invalid("tokens"))?;
     Ok(sealer.seal(&place(tenant, id, version), &plain))
 }
 
@@ -70,7 +79,10 @@ pub(crate) fn open_tokens(
 ) -> Result<Tokens, StoreError> {
     let plain = sealer.open("token", &place(tenant, id, version), sealed)?;
     let opened: Opened = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt { what: "token" })?;
-    Ok(Tokens { access_token: opened.access_token, refresh_token: opened.refresh_token })
+    Ok(Tokens {
+        access_token: opened.access_token,
+        refresh_token: opened.refresh_token,
+    })
 }
 
 pub(crate) fn topic(id: &ConnectionId) -> Topic {
@@ -78,7 +90,9 @@ pub(crate) fn topic(id: &ConnectionId) -> Topic {
 }
 
 pub(crate) fn read_state(row: &Row) -> Result<ConnectionState, StoreError> {
-    ConnectionState::parse(&row.text("state")?).ok_or(StoreError::Corrupt { what: "connection state" })
+    ConnectionState::parse(&row.text("state")?).ok_or(StoreError::Corrupt {
+        what: "connection state",
+    })
 }
 
 pub(crate) fn read_id(row: &Row) -> Result<ConnectionId, StoreError> {
@@ -126,13 +140,24 @@ fn check(new: &NewCredentials) -> Result<(), StoreError> {
 
 impl Store {
     /// One connection of the tenant.
-    pub async fn connection(&self, tenant: &Tenant, id: &ConnectionId) -> Result<Arc<Connection>, StoreError> {
+    pub async fn connection(
+        &self,
+        tenant: &Tenant,
+        id: &ConnectionId,
+    ) -> Result<Arc<Connection>, StoreError> {
         let load = async { self.load_connection(tenant, id).await.map(Arc::new) };
-        self.inner.connections.get(&key(tenant, id), &[topic(id)], load).await
+        self.inner
+            .connections
+            .get(&key(tenant, id), &[topic(id)], load)
+            .await
     }
 
     async fn load_connection(&self, tenant: &Tenant, id: &ConnectionId) -> Result<Connection, StoreError> {
-        let sql = concat!("SELECT ", columns!(), " FROM connections WHERE tenant_id = $1 AND id = $2");
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM connections WHERE tenant_id = $1 AND id = $2"
+        );
         let arguments = arguments![tenant.id().as_str(), id.as_str()];
         let rows = self.inner.database.read(&scope(tenant), sql, arguments).await?;
         rows.first().map_or(Err(StoreError::NotFound), read)
@@ -157,7 +182,8 @@ impl Store {
         // Which connection carries the id may have changed; the connection itself tells.
         match self.connection(tenant, &id).await {
             Ok(connection)
-                if connection.provider == provider && connection.external_id.as_deref() == Some(external_id) =>
+                if connection.provider == provider
+                    && connection.external_id.as_deref() == Some(external_id) =>
             {
                 Ok(connection)
             }
@@ -204,7 +230,13 @@ impl Store {
             filter.state.map(ConnectionState::as_str),
             i64::from(limit.min(LIST_MAX)),
         ];
-        self.inner.database.read(&scope(tenant), sql, arguments).await?.iter().map(read).collect()
+        self.inner
+            .database
+            .read(&scope(tenant), sql, arguments)
+            .await?
+            .iter()
+            .map(read)
+            .collect()
     }
 
     /// Forgets a connection, its tokens and its overrides.
@@ -214,7 +246,11 @@ impl Store {
         let arguments = arguments![tenant.id().as_str(), id.as_str()];
         let delete = async move { database.write(&scope, sql, arguments).await };
         let rows = self.detached(vec![topic(id)], delete).await?;
-        if rows.is_empty() { Err(StoreError::NotFound) } else { Ok(()) }
+        if rows.is_empty() {
+            Err(StoreError::NotFound)
+        } else {
+            Ok(())
+        }
     }
 
     /// Saves what an authorization brought: creates a connection, or reconnects one in place (the tokens get the next
@@ -222,7 +258,11 @@ impl Store {
     ///
     /// Without a connection id, the tenant's connection with the same provider and external id is reconnected if
     /// there is one. Reconnecting to another org is refused as a conflict.
-    pub async fn save_new_credentials(&self, tenant: &Tenant, new: NewCredentials) -> Result<Connection, StoreError> {
+    pub async fn save_new_credentials(
+        &self,
+        tenant: &Tenant,
+        new: NewCredentials,
+    ) -> Result<Connection, StoreError> {
         check(&new)?;
         for _ in 0..ATTEMPTS {
             let existing = match (&new.connection_id, &new.external_id) {
@@ -244,7 +284,9 @@ impl Store {
                 return Ok(connection);
             }
         }
-        Err(StoreError::conflict("the connection is being changed by others at the same moment"))
+        Err(StoreError::conflict(
+            "the connection is being changed by others at the same moment",
+        ))
     }
 
     /// Answers nothing if a connection with the same external id came first.
@@ -305,7 +347,13 @@ impl Store {
                 "the authorization is for another account than the one this connection belongs to",
             ));
         }
-        let sealed = seal_tokens(&self.inner.sealer, tenant.id(), &id, now.token_version + 1, &new.tokens)?;
+        let sealed = seal_tokens(
+            &self.inner.sealer,
+            tenant.id(),
+            &id,
+            now.token_version + 1,
+            &new.tokens,
+        )?;
         let sql = concat!(
             "UPDATE connections SET environment = $4, login_url = $5, external_id = COALESCE($6, external_id), \
              state = 'active', state_reason = NULL, instance_url = COALESCE($7, instance_url), \
@@ -334,28 +382,47 @@ impl Store {
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
         let update = async move {
             match database.write(&scope, sql, arguments).await {
-                Err(DatabaseError::Duplicate) => {
-                    Err(StoreError::conflict("another connection has the same external_id"))
-                }
+                Err(DatabaseError::Duplicate) => Err(StoreError::conflict(
+                    "another connection has the same external_id",
+                )),
                 other => other.map_err(StoreError::from),
             }
         };
-        self.detached(vec![topic(&id)], update).await?.first().map(read).transpose()
+        self.detached(vec![topic(&id)], update)
+            .await?
+            .first()
+            .map(read)
+            .transpose()
     }
 
     /// The tokens of a connection, from memory while nobody changed them.
-    pub async fn tokens(&self, tenant: &Tenant, id: &ConnectionId) -> Result<Arc<VersionedTokens>, StoreError> {
+    pub async fn tokens(
+        &self,
+        tenant: &Tenant,
+        id: &ConnectionId,
+    ) -> Result<Arc<VersionedTokens>, StoreError> {
         let load = self.load_tokens(tenant, id);
         self.inner.tokens.get(&key(tenant, id), &[topic(id)], load).await
     }
 
     /// The tokens as the database has them now.
-    pub async fn tokens_fresh(&self, tenant: &Tenant, id: &ConnectionId) -> Result<Arc<VersionedTokens>, StoreError> {
+    pub async fn tokens_fresh(
+        &self,
+        tenant: &Tenant,
+        id: &ConnectionId,
+    ) -> Result<Arc<VersionedTokens>, StoreError> {
         let load = self.load_tokens(tenant, id);
-        self.inner.tokens.reload(&key(tenant, id), &[topic(id)], load).await
+        self.inner
+            .tokens
+            .reload(&key(tenant, id), &[topic(id)], load)
+            .await
     }
 
-    async fn load_tokens(&self, tenant: &Tenant, id: &ConnectionId) -> Result<Arc<VersionedTokens>, StoreError> {
+    async fn load_tokens(
+        &self,
+        tenant: &Tenant,
+        id: &ConnectionId,
+    ) -> Result<Arc<VersionedTokens>, StoreError> {
         let sql = "SELECT token_version, sealed_tokens, instance_url, access_expires_at_ms FROM connections \
                    WHERE tenant_id = $1 AND id = $2 AND sealed_tokens IS NOT NULL";
         let arguments = arguments![tenant.id().as_str(), id.as_str()];

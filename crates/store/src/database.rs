@@ -203,7 +203,10 @@ macro_rules! run {
                 Argument::Bytes(bytes) => query.bind(bytes),
             };
         }
-        query.fetch_all($executor).await.map(|rows| rows.into_iter().map($row).collect::<Vec<_>>())
+        query
+            .fetch_all($executor)
+            .await
+            .map(|rows| rows.into_iter().map($row).collect::<Vec<_>>())
     }};
 }
 
@@ -218,10 +221,16 @@ fn check(arguments: &[Argument]) -> Result<(), StoreError> {
 
 impl Transaction {
     /// Runs one statement and answers its rows.
-    pub(crate) async fn run(&mut self, sql: &'static str, arguments: Vec<Argument>) -> Result<Vec<Row>, DatabaseError> {
+    pub(crate) async fn run(
+        &mut self,
+        sql: &'static str,
+        arguments: Vec<Argument>,
+    ) -> Result<Vec<Row>, DatabaseError> {
         check(&arguments)?;
         let rows = match self {
-            Self::Postgres(transaction) => run!(&mut **transaction, sql, POSTGRES_NOW, arguments, Row::Postgres),
+            Self::Postgres(transaction) => {
+                run!(&mut **transaction, sql, POSTGRES_NOW, arguments, Row::Postgres)
+            }
             Self::Sqlite(transaction) => run!(&mut **transaction, sql, SQLITE_NOW, arguments, Row::Sqlite),
         };
         Ok(rows?)
@@ -241,7 +250,9 @@ impl Database {
     /// Connects to Postgres and migrates it.
     pub(crate) async fn postgres(url: &str, pool_max: u32) -> Result<Self, StoreError> {
         let options: PgConnectOptions = url.parse().map_err(|_| {
-            StoreError::configuration("database_url is not valid: expected postgres://user:password@host/database")
+            StoreError::configuration(
+                "database_url is not valid: expected postgres://user:password@host/database",
+            )
         })?;
         let options = options.application_name("crosswalk").disable_statement_logging();
         let unavailable = |error: sqlx::Error| StoreError::unavailable("database", reason(&error));
@@ -295,10 +306,15 @@ impl Database {
                 .max_lifetime(None)
                 .idle_timeout(None)
         };
-        let writer = pool(1).connect_with(options.clone().create_if_missing(true)).await.map_err(unavailable)?;
+        let writer = pool(1)
+            .connect_with(options.clone().create_if_missing(true))
+            .await
+            .map_err(unavailable)?;
         migrations::migrate_sqlite(&writer).await?;
-        let readers =
-            pool(pool_max.clamp(1, 8)).connect_with(options.read_only(true)).await.map_err(unavailable)?;
+        let readers = pool(pool_max.clamp(1, 8))
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(unavailable)?;
         Ok(Self::Sqlite { writer, readers })
     }
 
@@ -328,9 +344,11 @@ impl Database {
     pub(crate) async fn begin(&self, scope: &Scope) -> Result<Transaction, DatabaseError> {
         match self {
             Self::Postgres(pool) => Self::begin_postgres(pool, scope).await,
-            Self::Sqlite { writer, .. } => {
-                Ok(Transaction::Sqlite(writer.begin_with(AssertSqlSafe("BEGIN IMMEDIATE".to_owned())).await?))
-            }
+            Self::Sqlite { writer, .. } => Ok(Transaction::Sqlite(
+                writer
+                    .begin_with(AssertSqlSafe("BEGIN IMMEDIATE".to_owned()))
+                    .await?,
+            )),
         }
     }
 

@@ -61,7 +61,10 @@ impl StoreError {
     }
 
     pub(crate) fn unavailable(service: &'static str, reason: impl Into<String>) -> Self {
-        Self::Unavailable { service, reason: reason.into() }
+        Self::Unavailable {
+            service,
+            reason: reason.into(),
+        }
     }
 
     /// Whether the same call may succeed later.

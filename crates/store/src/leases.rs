@@ -66,7 +66,9 @@ impl LocalLeases {
     fn release(&self, lease: &Lease) -> bool {
         let now = Instant::now();
         let mut held = self.held();
-        let is_ours = held.get(&lease.name).is_some_and(|(value, until)| *value == lease.value && *until > now);
+        let is_ours = held
+            .get(&lease.name)
+            .is_some_and(|(value, until)| *value == lease.value && *until > now);
         if is_ours {
             held.remove(&lease.name);
         }
@@ -82,13 +84,28 @@ impl Store {
     /// Asks for the lease of a name for `ttl_ms` (1 ms to a day). Does not wait.
     pub async fn lease(&self, name: &str, ttl_ms: u64) -> LeaseOutcome {
         let ttl_ms = ttl_ms.clamp(1, TTL_MAX_MS);
-        let lease = Lease { name: name.to_owned(), value: self.inner.random.bytes_32() };
+        let lease = Lease {
+            name: name.to_owned(),
+            value: self.inner.random.bytes_32(),
+        };
         let Some(redis) = &self.inner.redis else {
-            let acquired = self.inner.leases.acquire(name, lease.value, Duration::from_millis(ttl_ms));
-            return if acquired { LeaseOutcome::Acquired(lease) } else { LeaseOutcome::Busy };
+            let acquired = self
+                .inner
+                .leases
+                .acquire(name, lease.value, Duration::from_millis(ttl_ms));
+            return if acquired {
+                LeaseOutcome::Acquired(lease)
+            } else {
+                LeaseOutcome::Busy
+            };
         };
         let mut command = redis::cmd("SET");
-        command.arg(key(name)).arg(&lease.value[..]).arg("NX").arg("PX").arg(ttl_ms);
+        command
+            .arg(key(name))
+            .arg(&lease.value[..])
+            .arg("NX")
+            .arg("PX")
+            .arg(ttl_ms);
         match redis.run::<Option<String>>(&command).await {
             Ok(Some(_)) => LeaseOutcome::Acquired(lease),
             Ok(None) => LeaseOutcome::Busy,
@@ -101,7 +118,10 @@ impl Store {
         let ttl_ms = ttl_ms.clamp(1, TTL_MAX_MS);
         match &self.inner.redis {
             None => self.inner.leases.extend(lease, Duration::from_millis(ttl_ms)),
-            Some(redis) => redis.extend_if_equal(&key(&lease.name), &lease.value, ttl_ms).await.unwrap_or(false),
+            Some(redis) => redis
+                .extend_if_equal(&key(&lease.name), &lease.value, ttl_ms)
+                .await
+                .unwrap_or(false),
         }
     }
 
@@ -109,7 +129,10 @@ impl Store {
     pub async fn release_lease(&self, lease: Lease) -> bool {
         match &self.inner.redis {
             None => self.inner.leases.release(&lease),
-            Some(redis) => redis.delete_if_equal(&key(&lease.name), &lease.value).await.unwrap_or(false),
+            Some(redis) => redis
+                .delete_if_equal(&key(&lease.name), &lease.value)
+                .await
+                .unwrap_or(false),
         }
     }
 }

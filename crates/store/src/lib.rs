@@ -35,9 +35,10 @@ pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{
-    ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState, MappingOverride,
-    NewApiKey, NewAuthorization, NewConnectSession, NewCredentials, OverrideLevel, OverrideVersion, Readiness,
-    RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
+    ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState,
+    MappingOverride, NewApiKey, NewAuthorization, NewConnectSession, NewCredentials, OverrideLevel,
+    OverrideVersion, Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens,
+    VersionedTokens,
 };
 pub use sealing::MasterKey;
 pub use store::{Store, StoreConfig};

@@ -35,7 +35,13 @@ const MIGRATIONS: &[Named] = migrations![
 fn migrator(text: fn(&Named) -> &'static str) -> Migrator {
     let migrations = MIGRATIONS.iter().map(|named| {
         let sql = SqlStr::from_static(text(named));
-        Migration::new(named.version, named.name.into(), MigrationType::Simple, sql, false)
+        Migration::new(
+            named.version,
+            named.name.into(),
+            MigrationType::Simple,
+            sql,
+            false,
+        )
     });
     Migrator::with_migrations(migrations.collect())
 }
@@ -43,24 +49,36 @@ fn migrator(text: fn(&Named) -> &'static str) -> Migrator {
 fn failed(error: &sqlx::migrate::MigrateError) -> StoreError {
     use sqlx::migrate::MigrateError;
     match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            StoreError::unavailable("database", format!("migrating: {}", crate::database::reason(error)))
-        }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::unavailable(
+            "database",
+            format!("migrating: {}", crate::database::reason(error)),
+        ),
         // The remaining ones speak of versions only, never of rows.
-        other => StoreError::configuration(format!("the database's schema does not fit this program: {other}")),
+        other => StoreError::configuration(format!(
+            "the database's schema does not fit this program: {other}"
+        )),
     }
 }
 
 /// Brings a Postgres database up to date. Its own connection: migrating may take longer than a query may, and other
 /// nodes that start at the same moment wait on the migrator's lock.
 pub(crate) async fn migrate_postgres(mut connection: PgConnection) -> Result<(), StoreError> {
-    migrator(|named| named.postgres).run(&mut connection).await.map_err(|error| failed(&error))?;
-    connection.close().await.map_err(|error| StoreError::unavailable("database", crate::database::reason(&error)))
+    migrator(|named| named.postgres)
+        .run(&mut connection)
+        .await
+        .map_err(|error| failed(&error))?;
+    connection
+        .close()
+        .await
+        .map_err(|error| StoreError::unavailable("database", crate::database::reason(&error)))
 }
 
 /// Brings an SQLite database up to date.
 pub(crate) async fn migrate_sqlite(pool: &sqlx::SqlitePool) -> Result<(), StoreError> {
-    migrator(|named| named.sqlite).run(pool).await.map_err(|error| failed(&error))
+    migrator(|named| named.sqlite)
+        .run(pool)
+        .await
+        .map_err(|error| failed(&error))
 }
 
 /// Why the schema is not known to fit.
@@ -82,5 +100,7 @@ pub(crate) async fn check(database: &Database) -> Result<(), Unfit> {
     if found == expected {
         return Ok(());
     }
-    Err(Unfit::Version(format!("schema version {found}, expected {expected}")))
+    Err(Unfit::Version(format!(
+        "schema version {found}, expected {expected}"
+    )))
 }

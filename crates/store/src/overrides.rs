@@ -22,7 +22,9 @@ macro_rules! columns {
 }
 
 fn read(row: &Row) -> Result<MappingOverride, StoreError> {
-    let corrupt = |_| StoreError::Corrupt { what: "mapping override" };
+    let corrupt = |_| StoreError::Corrupt {
+        what: "mapping override",
+    };
     let level = match row.optional_text("connection_id")? {
         None => OverrideLevel::Tenant,
         Some(id) => OverrideLevel::Connection(ConnectionId::parse(&id).map_err(corrupt)?),
@@ -71,7 +73,9 @@ impl Store {
         check_text("provider", provider, KEY_MAX_CHARS)?;
         check_text("resource", resource, KEY_MAX_CHARS)?;
         if document.len() > DOCUMENT_MAX_BYTES {
-            return Err(StoreError::invalid(format!("document: expected at most {DOCUMENT_MAX_BYTES} bytes")));
+            return Err(StoreError::invalid(format!(
+                "document: expected at most {DOCUMENT_MAX_BYTES} bytes"
+            )));
         }
         let id = MappingOverrideId::generate(&*self.inner.random);
         let put = concat!(
@@ -95,7 +99,9 @@ impl Store {
             let mut transaction = database.begin(&scope).await?;
             let rows = transaction.run(put, arguments).await?;
             let put = rows.first().map_or(Err(StoreError::NotFound), read)?;
-            transaction.run(KEEP_VERSION, arguments![tenant_id.as_str(), put.id.as_str()]).await?;
+            transaction
+                .run(KEEP_VERSION, arguments![tenant_id.as_str(), put.id.as_str()])
+                .await?;
             transaction.commit().await?;
             Ok::<_, DatabaseError>(put)
         };
@@ -120,7 +126,9 @@ impl Store {
             let mut transaction = database.begin(&scope).await?;
             let rows = transaction.run(delete, arguments).await?;
             let Some(row) = rows.first() else { return Ok(false) };
-            transaction.run(KEEP_VERSION, arguments![tenant_id.as_str(), row.text("id")?]).await?;
+            transaction
+                .run(KEEP_VERSION, arguments![tenant_id.as_str(), row.text("id")?])
+                .await?;
             transaction.commit().await?;
             Ok::<_, DatabaseError>(true)
         };
@@ -163,7 +171,13 @@ impl Store {
              ORDER BY level_key, provider, resource"
         );
         let arguments = arguments![tenant.id().as_str()];
-        self.inner.database.read(&scope(tenant), sql, arguments).await?.iter().map(read).collect()
+        self.inner
+            .database
+            .read(&scope(tenant), sql, arguments)
+            .await?
+            .iter()
+            .map(read)
+            .collect()
     }
 
     /// Every version of an override, newest first, at most 1,000; `NotFound` if there never was one.
@@ -178,7 +192,13 @@ impl Store {
                    JOIN mapping_overrides AS present ON present.id = kept.override_id \
                    WHERE present.tenant_id = $1 AND kept.tenant_id = $1 AND present.level_key = $2 \
                    AND present.provider = $3 AND present.resource = $4 ORDER BY kept.version DESC LIMIT $5";
-        let arguments = arguments![tenant.id().as_str(), level_key(level), provider, resource, HISTORY_MAX];
+        let arguments = arguments![
+            tenant.id().as_str(),
+            level_key(level),
+            provider,
+            resource,
+            HISTORY_MAX
+        ];
         let rows = self.inner.database.read(&scope(tenant), sql, arguments).await?;
         if rows.is_empty() {
             return Err(StoreError::NotFound);

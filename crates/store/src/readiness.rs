@@ -32,7 +32,9 @@ impl Store {
 
     async fn check(&self) -> Readiness {
         let migrations = tokio::time::timeout(CHECK_TIMEOUT, migrations::check(&self.inner.database));
-        let migrations = migrations.await.unwrap_or_else(|_| Err(migrations::Unfit::Unreachable(late_text())));
+        let migrations = migrations
+            .await
+            .unwrap_or_else(|_| Err(migrations::Unfit::Unreachable(late_text())));
         let (database, migrations) = match migrations {
             Ok(()) => (Ok(()), Ok(())),
             Err(migrations::Unfit::Version(text)) => (Ok(()), Err(text)),
@@ -43,10 +45,17 @@ impl Store {
             Some(redis) => {
                 let command = redis::cmd("PING");
                 let ping = tokio::time::timeout(CHECK_TIMEOUT, redis.run::<String>(&command)).await;
-                Some(ping.map_or_else(|_| Err(late_text()), |answer| answer.map(|_| ()).map_err(|error| error.to_string())))
+                Some(ping.map_or_else(
+                    |_| Err(late_text()),
+                    |answer| answer.map(|_| ()).map_err(|error| error.to_string()),
+                ))
             }
         };
-        Readiness { database, migrations, redis }
+        Readiness {
+            database,
+            migrations,
+            redis,
+        }
     }
 }
 

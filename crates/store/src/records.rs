@@ -76,9 +76,15 @@ impl ConnectionState {
 
     /// Reads a name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Active, Self::Degraded, Self::NeedsReauth, Self::Revoked]
-            .into_iter()
-            .find(|state| state.as_str() == text)
+        [
+            Self::Pending,
+            Self::Active,
+            Self::Degraded,
+            Self::NeedsReauth,
+            Self::Revoked,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == text)
     }
 
     /// Whether the provider may be called in this state.

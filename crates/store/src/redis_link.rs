@@ -24,15 +24,23 @@ pub(crate) struct RedisLink {
 impl RedisLink {
     /// Prepares the link; does not connect. Only a malformed address is an error.
     pub(crate) fn new(url: &str) -> Result<Self, StoreError> {
-        let invalid =
-            |_| StoreError::configuration("redis_url is not valid: expected redis://[:password@]host[:port][/database]");
+        let invalid = |_| {
+            StoreError::configuration(
+                "redis_url is not valid: expected redis://[:password@]host[:port][/database]",
+            )
+        };
         let client = redis::Client::open(url).map_err(invalid)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_number_of_retries(0);
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(invalid)?;
-        Ok(Self { client, manager, started: Instant::now(), paused_until_ms: AtomicU64::new(0) })
+        Ok(Self {
+            client,
+            manager,
+            started: Instant::now(),
+            paused_until_ms: AtomicU64::new(0),
+        })
     }
 
     pub(crate) const fn client(&self) -> &redis::Client {
@@ -45,20 +53,25 @@ impl RedisLink {
 
     /// Runs one command.
     pub(crate) async fn run<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, StoreError> {
-        self.attempt(async |manager| command.query_async(manager).await).await
+        self.attempt(async |manager| command.query_async(manager).await)
+            .await
     }
 
     /// Deletes `key` if it holds `value`; answers whether it did. A plain delete could delete a successor's.
     pub(crate) async fn delete_if_equal(&self, key: &str, value: &[u8]) -> Result<bool, StoreError> {
-        const DELETE: &str =
-            "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end";
+        const DELETE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end";
         let mut command = redis::cmd("EVAL");
         command.arg(DELETE).arg(1).arg(key).arg(value);
         Ok(self.run::<i64>(&command).await? == 1)
     }
 
     /// Gives `key` a new time to live if it holds `value`; answers whether it does.
-    pub(crate) async fn extend_if_equal(&self, key: &str, value: &[u8], ttl_ms: u64) -> Result<bool, StoreError> {
+    pub(crate) async fn extend_if_equal(
+        &self,
+        key: &str,
+        value: &[u8],
+        ttl_ms: u64,
+    ) -> Result<bool, StoreError> {
         const EXTEND: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
                               return redis.call('PEXPIRE', KEYS[1], ARGV[2]) else return 0 end";
         let mut command = redis::cmd("EVAL");
@@ -82,7 +95,8 @@ impl RedisLink {
             Err(_) => "no answer in time".to_owned(),
         };
         metrics::counter!("crosswalk_redis_errors_total").increment(1);
-        self.paused_until_ms.store(self.now_ms() + PAUSE_MS, Ordering::Release);
+        self.paused_until_ms
+            .store(self.now_ms() + PAUSE_MS, Ordering::Release);
         Err(StoreError::unavailable("redis", failure))
     }
 }

@@ -11,9 +11,7 @@ use crate::changes::Topic;
 use crate::checks::{URL_MAX_CHARS, check_optional, write_list};
 use crate::connections::{open_tokens, read_state, scope, seal_tokens, topic};
 use crate::database::{Argument, Row, Scope, arguments};
-use crate::{
-    RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, Store, StoreError, Tenant, Tokens,
-};
+use crate::{RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, Store, StoreError, Tenant, Tokens};
 
 /// Longest reason kept with a state.
 const REASON_MAX_CHARS: usize = 500;
@@ -56,10 +54,17 @@ impl Store {
         let look = "SELECT token_version, state, refresh_lease_until_ms - {now_ms} AS lease_left_ms \
                     FROM connections WHERE tenant_id = $1 AND id = $2";
         for _ in 0..CLAIM_ATTEMPTS {
-            let arguments =
-                arguments![tenant.id().as_str(), id.as_str(), expected_version, owner, lease(lease_ms)];
+            let arguments = arguments![
+                tenant.id().as_str(),
+                id.as_str(),
+                expected_version,
+                owner,
+                lease(lease_ms)
+            ];
             if let Some(row) = self.change(tenant, Vec::new(), claim, arguments).await?.first() {
-                return Ok(RefreshClaim::Claimed { fence: row.integer("refresh_fence")? });
+                return Ok(RefreshClaim::Claimed {
+                    fence: row.integer("refresh_fence")?,
+                });
             }
             let arguments = arguments![tenant.id().as_str(), id.as_str()];
             let rows = self.inner.database.read(&scope(tenant), look, arguments).await?;
@@ -103,7 +108,9 @@ impl Store {
         fence: i64,
         refreshed: &Refreshed,
     ) -> Result<SaveOutcome, StoreError> {
-        let outcome = self.apply_refreshed(tenant.id(), id, version, fence, refreshed, Right::Holder).await?;
+        let outcome = self
+            .apply_refreshed(tenant.id(), id, version, fence, refreshed, Right::Holder)
+            .await?;
         if outcome == SaveOutcome::Superseded {
             metrics::counter!("crosswalk_token_cas_conflicts_total").increment(1);
             tracing::error!(connection = %id, version, fence, "refreshed tokens came too late and were not saved");
@@ -125,7 +132,10 @@ impl Store {
         let Some(refresh_token) = self.refresh_token_after(tenant, id, version, refreshed).await? else {
             return Ok(SaveOutcome::Superseded);
         };
-        let tokens = Tokens { access_token: refreshed.tokens.access_token.clone(), refresh_token };
+        let tokens = Tokens {
+            access_token: refreshed.tokens.access_token.clone(),
+            refresh_token,
+        };
         let sealed = seal_tokens(&self.inner.sealer, tenant, id, version + 1, &tokens)?;
         let sql = "UPDATE connections SET sealed_tokens = $5, token_version = token_version + 1, state = 'active', \
                    state_reason = NULL, instance_url = COALESCE($6, instance_url), scopes = COALESCE($7, scopes), \
@@ -150,7 +160,9 @@ impl Store {
         let save = async move { database.write(&scope, sql, arguments).await };
         let rows = self.detached(vec![topic(id)], save).await?;
         rows.first().map_or(Ok(SaveOutcome::Superseded), |row| {
-            Ok(SaveOutcome::Saved { version: row.integer("token_version")? })
+            Ok(SaveOutcome::Saved {
+                version: row.integer("token_version")?,
+            })
         })
     }
 
@@ -165,7 +177,11 @@ impl Store {
     ) -> Result<Option<Option<model::Secret>>, StoreError> {
         let sql = "SELECT token_version, sealed_tokens FROM connections WHERE tenant_id = $1 AND id = $2";
         let arguments = arguments![tenant.as_str(), id.as_str()];
-        let rows = self.inner.database.read(&Scope::Tenant(tenant.clone()), sql, arguments).await?;
+        let rows = self
+            .inner
+            .database
+            .read(&Scope::Tenant(tenant.clone()), sql, arguments)
+            .await?;
         let row = rows.first().ok_or(StoreError::NotFound)?;
         if row.integer("token_version")? != version {
             return Ok(None);
@@ -173,8 +189,12 @@ impl Store {
         if let Some(refresh_token) = &refreshed.tokens.refresh_token {
             return Ok(Some(Some(refresh_token.clone())));
         }
-        let Some(sealed) = row.optional_bytes("sealed_tokens")? else { return Ok(Some(None)) };
-        Ok(Some(open_tokens(&self.inner.sealer, tenant, id, version, &sealed)?.refresh_token))
+        let Some(sealed) = row.optional_bytes("sealed_tokens")? else {
+            return Ok(Some(None));
+        };
+        Ok(Some(
+            open_tokens(&self.inner.sealer, tenant, id, version, &sealed)?.refresh_token,
+        ))
     }
 
     /// Ends a claim that brought no tokens; answers whether it was still the caller's.
@@ -200,7 +220,8 @@ impl Store {
         };
         let mut arguments = arguments![tenant.id().as_str(), id.as_str(), fence];
         arguments.extend(cooldown_ms.map(|cooldown_ms| Argument::from(lease(cooldown_ms))));
-        self.changed_own(tenant, id, vec![topic(id)], sql, arguments).await
+        self.changed_own(tenant, id, vec![topic(id)], sql, arguments)
+            .await
     }
 
     /// Records that only the customer can bring the connection back; answers whether the claim was still the
@@ -217,9 +238,14 @@ impl Store {
                    refresh_lease_until_ms = NULL, refresh_intent_at_ms = NULL, updated_at_ms = {now_ms} \
                    WHERE tenant_id = $1 AND id = $2 AND token_version = $3 AND refresh_fence = $4 \
                    AND refresh_owner IS NOT NULL RETURNING id";
-        let reason: String = reason.chars().filter(|char| !char.is_control()).take(REASON_MAX_CHARS).collect();
+        let reason: String = reason
+            .chars()
+            .filter(|char| !char.is_control())
+            .take(REASON_MAX_CHARS)
+            .collect();
         let arguments = arguments![tenant.id().as_str(), id.as_str(), version, fence, reason];
-        self.changed_own(tenant, id, vec![topic(id)], sql, arguments).await
+        self.changed_own(tenant, id, vec![topic(id)], sql, arguments)
+            .await
     }
 
     async fn change(
@@ -230,7 +256,11 @@ impl Store {
         arguments: Vec<Argument>,
     ) -> Result<Vec<Row>, StoreError> {
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
-        self.detached(topics, async move { database.write(&scope, sql, arguments).await }).await
+        self.detached(
+            topics,
+            async move { database.write(&scope, sql, arguments).await },
+        )
+        .await
     }
 
     /// Runs a statement of a claim's holder; answers whether it changed the row. A row that does not exist is not
@@ -249,7 +279,11 @@ impl Store {
         let known = "SELECT id FROM connections WHERE tenant_id = $1 AND id = $2";
         let arguments = arguments![tenant.id().as_str(), id.as_str()];
         let rows = self.inner.database.read(&scope(tenant), known, arguments).await?;
-        if rows.is_empty() { Err(StoreError::NotFound) } else { Ok(false) }
+        if rows.is_empty() {
+            Err(StoreError::NotFound)
+        } else {
+            Ok(false)
+        }
     }
 
     /// Waits until the connection changes, here or (with Redis) on another node, at most `at_most_ms`. A change just

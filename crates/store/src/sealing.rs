@@ -78,7 +78,10 @@ pub(crate) struct Sealer {
 
 impl std::fmt::Debug for Sealer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+        formatter
+            .debug_list()
+            .entries(self.keys.iter().map(|key| &key.id))
+            .finish()
     }
 }
 
@@ -110,7 +113,9 @@ impl Sealer {
         for master_key in master_keys {
             let id = &master_key.id;
             let is_id = (1..=KEY_ID_MAX_BYTES).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
             if !is_id || keys.iter().any(|key| key.id == *id) {
                 return Err(StoreError::configuration(format!(
                     "master_keys: the id of each key must be its own, 1 to {KEY_ID_MAX_BYTES} letters, digits, - or _"
@@ -123,7 +128,11 @@ impl Sealer {
             })?;
             let id_bytes = u8::try_from(id.len()).unwrap_or(u8::MAX);
             let cipher = XChaCha20Poly1305::new((&*bytes).into());
-            keys.push(Arc::new(Key { id: id.clone(), id_bytes, cipher }));
+            keys.push(Arc::new(Key {
+                id: id.clone(),
+                id_bytes,
+                cipher,
+            }));
         }
         let first = keys.first().cloned().ok_or_else(|| {
             StoreError::configuration(
@@ -138,9 +147,15 @@ impl Sealer {
         let key = &self.first;
         let mut nonce = [0_u8; NONCE_BYTES];
         self.random.fill(&mut nonce);
-        let payload = Payload { msg: plain, aad: &place.associated_data() };
+        let payload = Payload {
+            msg: plain,
+            aad: &place.associated_data(),
+        };
         // Fails only past 256 GiB, more than fits into memory; what it would then leave does not open.
-        let sealed = key.cipher.encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
+        let sealed = key
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .unwrap_or_default();
         let mut record = Vec::with_capacity(3 + key.id.len() + NONCE_BYTES + sealed.len());
         record.extend_from_slice(&[FORMAT_VERSION, XCHACHA20_POLY1305, key.id_bytes]);
         record.extend_from_slice(key.id.as_bytes());
@@ -156,7 +171,9 @@ impl Sealer {
         place: &Place<'_>,
         record: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        self.try_open(place, record).map(Zeroizing::new).ok_or(StoreError::Seal { what })
+        self.try_open(place, record)
+            .map(Zeroizing::new)
+            .ok_or(StoreError::Seal { what })
     }
 
     fn try_open(&self, place: &Place<'_>, record: &[u8]) -> Option<Vec<u8>> {
@@ -170,7 +187,10 @@ impl Sealer {
             return None;
         }
         let key = self.keys.iter().find(|key| key.id.as_bytes() == id)?;
-        let payload = Payload { msg: sealed, aad: &place.associated_data() };
+        let payload = Payload {
+            msg: sealed,
+            aad: &place.associated_data(),
+        };
         key.cipher.decrypt(&XNonce::from(*nonce), payload).ok()
     }
 }

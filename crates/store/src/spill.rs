@@ -51,7 +51,10 @@ struct Label {
 
 impl Label {
     fn text(&self) -> String {
-        format!("{}.{}.{}.{}", self.tenant, self.connection, self.version, self.fence)
+        format!(
+            "{}.{}.{}.{}",
+            self.tenant, self.connection, self.version, self.fence
+        )
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -131,7 +134,12 @@ impl Store {
         fence: i64,
         refreshed: &Refreshed,
     ) -> Result<(), StoreError> {
-        let label = Label { tenant: tenant.id().clone(), connection: id.clone(), version, fence };
+        let label = Label {
+            tenant: tenant.id().clone(),
+            connection: id.clone(),
+            version,
+            fence,
+        };
         let plain = ToSeal {
             access_token: refreshed.tokens.access_token.expose(),
             refresh_token: refreshed.tokens.refresh_token.as_ref().map(Secret::expose),
@@ -139,16 +147,25 @@ impl Store {
             scopes: refreshed.scopes.as_deref(),
             access_expires_at_ms: refreshed.access_expires_at_ms,
         };
-        let plain = serde_json::to_vec(&plain).map(Zeroizing::new).map_err(|_| StoreError::invalid("tokens"))?;
+        let plain = serde_json::to_vec(&plain)
+            .map(Zeroizing::new)
+            .map_err(|_| StoreError::invalid("tokens"))?;
         let sealed = self.inner.sealer.seal(&label.place(), &plain);
-        let mut outcome = Err(StoreError::unavailable("data directory", "neither data_dir nor redis_url is configured"));
+        let mut outcome = Err(StoreError::unavailable(
+            "data directory",
+            "neither data_dir nor redis_url is configured",
+        ));
         if let Some(dir) = self.inner.spill_dir.clone() {
             let (name, sealed) = (label.text(), sealed.clone());
             outcome = blocking(move || write_durably(&dir, &name, &sealed)).await;
         }
         let in_redis = self.spill_to_redis(&label, &sealed).await;
         metrics::counter!("crosswalk_token_spills_total").increment(1);
-        if matches!(in_redis, Some(Ok(()))) { Ok(()) } else { outcome }
+        if matches!(in_redis, Some(Ok(()))) {
+            Ok(())
+        } else {
+            outcome
+        }
     }
 
     async fn spill_to_redis(&self, label: &Label, sealed: &[u8]) -> Option<Result<(), StoreError>> {
@@ -157,7 +174,10 @@ impl Store {
         value.push(b'\n');
         value.extend_from_slice(sealed);
         let mut set = redis::cmd("SET");
-        set.arg(redis_key(&label.connection)).arg(value).arg("EX").arg(REDIS_TTL_S);
+        set.arg(redis_key(&label.connection))
+            .arg(value)
+            .arg("EX")
+            .arg(REDIS_TTL_S);
         let mut index = redis::cmd("SADD");
         index.arg(REDIS_INDEX).arg(label.connection.as_str());
         if let Err(error) = redis.run::<()>(&set).await {
@@ -171,8 +191,13 @@ impl Store {
     /// reached stays where it is.
     pub async fn recover_spilled(&self) -> Result<usize, StoreError> {
         let mut applied = self.recover_files(None).await?;
-        let Some(redis) = &self.inner.redis else { return Ok(applied) };
-        let waiting = redis.run::<Vec<String>>(redis::cmd("SMEMBERS").arg(REDIS_INDEX)).await.unwrap_or_default();
+        let Some(redis) = &self.inner.redis else {
+            return Ok(applied);
+        };
+        let waiting = redis
+            .run::<Vec<String>>(redis::cmd("SMEMBERS").arg(REDIS_INDEX))
+            .await
+            .unwrap_or_default();
         for connection in waiting.iter().filter_map(|text| ConnectionId::parse(text).ok()) {
             applied += self.recover_from_redis(&connection).await?;
         }
@@ -180,21 +205,29 @@ impl Store {
     }
 
     /// Applies what waits for one connection of this tenant.
-    pub(crate) async fn recover_spilled_of(&self, _: &TenantId, connection: &ConnectionId) -> Result<(), StoreError> {
+    pub(crate) async fn recover_spilled_of(
+        &self,
+        _: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<(), StoreError> {
         self.recover_files(Some(connection)).await?;
         self.recover_from_redis(connection).await?;
         Ok(())
     }
 
     async fn recover_files(&self, connection: Option<&ConnectionId>) -> Result<usize, StoreError> {
-        let Some(dir) = self.inner.spill_dir.clone() else { return Ok(0) };
+        let Some(dir) = self.inner.spill_dir.clone() else {
+            return Ok(0);
+        };
         let connection = connection.cloned();
         let found = blocking(move || list(&dir, connection.as_ref())).await?;
         let mut applied = 0;
         for (label, path) in found {
             let file = path.clone();
             let sealed = blocking(move || std::fs::read(file)).await?;
-            let Some(was_applied) = self.recover(&label, &sealed).await? else { continue };
+            let Some(was_applied) = self.recover(&label, &sealed).await? else {
+                continue;
+            };
             applied += usize::from(was_applied);
             blocking(move || std::fs::remove_file(path)).await?;
         }
@@ -202,23 +235,35 @@ impl Store {
     }
 
     async fn recover_from_redis(&self, connection: &ConnectionId) -> Result<usize, StoreError> {
-        let Some(redis) = &self.inner.redis else { return Ok(0) };
+        let Some(redis) = &self.inner.redis else {
+            return Ok(0);
+        };
         let key = redis_key(connection);
         // A Redis that does not answer must not keep the database from granting claims.
-        let Ok(found) = redis.run::<Option<Vec<u8>>>(redis::cmd("GET").arg(&key)).await else { return Ok(0) };
+        let Ok(found) = redis.run::<Option<Vec<u8>>>(redis::cmd("GET").arg(&key)).await else {
+            return Ok(0);
+        };
         let Some(value) = found else { return Ok(0) };
-        let split = value.iter().position(|byte| *byte == b'\n').map(|end| value.split_at(end));
+        let split = value
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map(|end| value.split_at(end));
         let label = split.and_then(|(label, _)| Label::parse(std::str::from_utf8(label).ok()?));
-        let (Some(label), Some((_, sealed))) = (label, split) else { return Ok(0) };
+        let (Some(label), Some((_, sealed))) = (label, split) else {
+            return Ok(0);
+        };
         if label.connection != *connection {
             return Ok(0);
         }
-        let Some(was_applied) = self.recover(&label, sealed.get(1..).unwrap_or_default()).await? else { return Ok(0) };
+        let Some(was_applied) = self.recover(&label, sealed.get(1..).unwrap_or_default()).await? else {
+            return Ok(0);
+        };
         // What cannot be removed now is found superseded next time.
         let removed = redis.delete_if_equal(&key, &value).await;
         if removed.is_ok() {
-            let _left_in_index =
-                redis.run::<i64>(redis::cmd("SREM").arg(REDIS_INDEX).arg(connection.as_str())).await;
+            let _left_in_index = redis
+                .run::<i64>(redis::cmd("SREM").arg(REDIS_INDEX).arg(connection.as_str()))
+                .await;
         }
         Ok(usize::from(was_applied))
     }
@@ -226,23 +271,40 @@ impl Store {
     /// Applies what waited; answers whether it was applied, or nothing if it must go on waiting.
     async fn recover(&self, label: &Label, sealed: &[u8]) -> Result<Option<bool>, StoreError> {
         let plain = self.inner.sealer.open("rotated token", &label.place(), sealed);
-        let Some(opened) = plain.ok().and_then(|plain| serde_json::from_slice::<Opened>(&plain).ok()) else {
+        let Some(opened) = plain
+            .ok()
+            .and_then(|plain| serde_json::from_slice::<Opened>(&plain).ok())
+        else {
             tracing::error!(connection = %label.connection, "a waiting token does not open: is its key configured?");
             return Ok(None);
         };
         let refreshed = Refreshed {
-            tokens: Tokens { access_token: opened.access_token, refresh_token: opened.refresh_token },
+            tokens: Tokens {
+                access_token: opened.access_token,
+                refresh_token: opened.refresh_token,
+            },
             instance_url: opened.instance_url,
             scopes: opened.scopes,
             access_expires_at_ms: opened.access_expires_at_ms,
         };
-        let Label { tenant, connection, version, fence } = label;
-        match self.apply_refreshed(tenant, connection, *version, *fence, &refreshed, Right::Recovery).await {
+        let Label {
+            tenant,
+            connection,
+            version,
+            fence,
+        } = label;
+        match self
+            .apply_refreshed(tenant, connection, *version, *fence, &refreshed, Right::Recovery)
+            .await
+        {
             Ok(SaveOutcome::Saved { .. }) => {
                 metrics::counter!("crosswalk_token_spills_recovered_total").increment(1);
                 Ok(Some(true))
             }
-            Ok(SaveOutcome::Superseded) => self.is_still_wanted(label).await.map(|wanted| (!wanted).then_some(false)),
+            Ok(SaveOutcome::Superseded) => self
+                .is_still_wanted(label)
+                .await
+                .map(|wanted| (!wanted).then_some(false)),
             // The connection was deleted.
             Err(StoreError::NotFound) => Ok(Some(false)),
             Err(error) => Err(error),

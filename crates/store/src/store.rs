@@ -147,31 +147,52 @@ async fn open_database(config: &StoreConfig) -> Result<Opened, StoreError> {
             create_private_dir(dir)?;
         }
         let database = Database::postgres(url, config.pool_max).await?;
-        return Ok(Opened { database, data_dir: config.data_dir.clone(), locks: Vec::new() });
+        return Ok(Opened {
+            database,
+            data_dir: config.data_dir.clone(),
+            locks: Vec::new(),
+        });
     }
     let Some(address) = url.strip_prefix("sqlite:") else {
-        return Err(StoreError::configuration("database_url is not valid: expected postgres://… or sqlite://path"));
+        return Err(StoreError::configuration(
+            "database_url is not valid: expected postgres://… or sqlite://path",
+        ));
     };
     let file = sqlite_file(address)?;
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let parent = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
     create_private_dir(parent)?;
     // A symbolic link must not be a second door to one file.
     let file = match file.canonicalize() {
         Ok(file) => file,
-        Err(_) => parent.canonicalize().map_err(|error| unusable(parent, &error))?.join(file.file_name().unwrap_or_default()),
+        Err(_) => parent
+            .canonicalize()
+            .map_err(|error| unusable(parent, &error))?
+            .join(file.file_name().unwrap_or_default()),
     };
     let data_dir = config.data_dir.clone().unwrap_or_else(|| parent.to_path_buf());
     create_private_dir(&data_dir)?;
     let mut beside_database = file.clone().into_os_string();
     beside_database.push(".lock");
     // Both: one data folder must not serve two databases, nor one database two data folders.
-    let locks = vec![lock(&data_dir.join(LOCK_FILE))?, lock(Path::new(&beside_database))?];
+    let locks = vec![
+        lock(&data_dir.join(LOCK_FILE))?,
+        lock(Path::new(&beside_database))?,
+    ];
     let database = Database::sqlite(&file, config.pool_max).await?;
-    Ok(Opened { database, data_dir: Some(data_dir), locks })
+    Ok(Opened {
+        database,
+        data_dir: Some(data_dir),
+        locks,
+    })
 }
 
 fn operator_key_hash(config: &StoreConfig) -> Result<Option<[u8; 32]>, StoreError> {
-    let Some(key) = &config.operator_key else { return Ok(None) };
+    let Some(key) = &config.operator_key else {
+        return Ok(None);
+    };
     if key.expose().chars().count() < OPERATOR_KEY_MIN_CHARS {
         return Err(StoreError::configuration(format!(
             "operator_key is too short: give at least {OPERATOR_KEY_MIN_CHARS} characters"
@@ -195,8 +216,17 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let sealer = Sealer::new(&config.master_keys, Arc::clone(&random))?;
         let operator_key_hash = operator_key_hash(&config)?;
-        let redis = config.redis_url.as_ref().map(|url| RedisLink::new(url.expose())).transpose()?.map(Arc::new);
-        let Opened { database, data_dir, locks } = open_database(&config).await?;
+        let redis = config
+            .redis_url
+            .as_ref()
+            .map(|url| RedisLink::new(url.expose()))
+            .transpose()?
+            .map(Arc::new);
+        let Opened {
+            database,
+            data_dir,
+            locks,
+        } = open_database(&config).await?;
         let spill_dir = data_dir.map(|dir| dir.join("rotated"));
         if let Some(dir) = &spill_dir {
             create_private_dir(dir)?;
@@ -235,7 +265,9 @@ impl Store {
             tasks,
             locks: Mutex::new(locks),
         };
-        let store = Self { inner: Arc::new(inner) };
+        let store = Self {
+            inner: Arc::new(inner),
+        };
         store.recover_spilled().await?;
         Ok(store)
     }
@@ -247,7 +279,11 @@ impl Store {
             task.abort();
         }
         self.inner.database.close().await;
-        self.inner.locks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.inner
+            .locks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// Runs a change to its end even when the caller goes away in the middle, then makes every node forget `topics`:
@@ -267,7 +303,8 @@ impl Store {
             changes.announce(&topics);
             outcome
         });
-        task.await.unwrap_or_else(|_| Err(StoreError::unavailable("database", "the change was stopped")))
+        task.await
+            .unwrap_or_else(|_| Err(StoreError::unavailable("database", "the change was stopped")))
     }
 
     /// Seals `plain` for `purpose` (a constant, such as `cursor`), bound to `associated`.
@@ -277,11 +314,20 @@ impl Store {
 
     /// Opens what [`Store::seal`] made for the same purpose and `associated`; anything else is [`StoreError::Seal`].
     pub fn open_sealed(&self, purpose: &str, associated: &str, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.inner.sealer.open("text", &loose(purpose, associated), sealed).map(|plain| plain.to_vec())
+        self.inner
+            .sealer
+            .open("text", &loose(purpose, associated), sealed)
+            .map(|plain| plain.to_vec())
     }
 }
 
 /// The place of something that is sealed but not stored here.
 const fn loose<'a>(purpose: &'a str, associated: &'a str) -> Place<'a> {
-    Place { table: "sealed", column: purpose, tenant: "", row: associated, version: 0 }
+    Place {
+        table: "sealed",
+        column: purpose,
+        tenant: "",
+        row: associated,
+        version: 0,
+    }
 }

@@ -10,7 +10,11 @@ pub(crate) const NAME_MAX_CHARS: usize = 200;
 
 fn read(row: &Row) -> Result<TenantRecord, StoreError> {
     let id = TenantId::parse(&row.text("id")?).map_err(|_| StoreError::Corrupt { what: "tenant" })?;
-    Ok(TenantRecord { id, name: row.text("name")?, created_at_ms: row.integer("created_at_ms")? })
+    Ok(TenantRecord {
+        id,
+        name: row.text("name")?,
+        created_at_ms: row.integer("created_at_ms")?,
+    })
 }
 
 impl Store {
@@ -23,7 +27,9 @@ impl Store {
         let database = self.inner.database.clone();
         let arguments = arguments![id.as_str(), name];
         let rows = self
-            .detached(Vec::new(), async move { database.write(&Scope::Operator, sql, arguments).await })
+            .detached(Vec::new(), async move {
+                database.write(&Scope::Operator, sql, arguments).await
+            })
             .await?;
         rows.first().map_or(Err(StoreError::NotFound), read)
     }
@@ -31,6 +37,12 @@ impl Store {
     /// All tenants, by id.
     pub async fn list_tenants(&self, _: &Operator) -> Result<Vec<TenantRecord>, StoreError> {
         let sql = "SELECT id, name, created_at_ms FROM tenants ORDER BY id";
-        self.inner.database.read(&Scope::Operator, sql, Vec::new()).await?.iter().map(read).collect()
+        self.inner
+            .database
+            .read(&Scope::Operator, sql, Vec::new())
+            .await?
+            .iter()
+            .map(read)
+            .collect()
     }
 }

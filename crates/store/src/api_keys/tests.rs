@@ -3,7 +3,11 @@ use model::OsRandom;
 use super::{DIGITS, checksum, parse, random_digits};
 
 fn key() -> String {
-    let body = format!("cw_live_{}_{}", random_digits(&OsRandom, 8), random_digits(&OsRandom, 43));
+    let body = format!(
+        "cw_live_{}_{}",
+        random_digits(&OsRandom, 8),
+        random_digits(&OsRandom, 43)
+    );
     format!("{body}{}", checksum(&body))
 }
 
@@ -15,14 +19,24 @@ fn a_key_is_read_and_any_changed_character_is_noticed() {
     for index in 0..key.len() {
         let mut changed = key.clone().into_bytes();
         changed[index] = if changed[index] == b'x' { b'y' } else { b'x' };
-        assert!(parse(std::str::from_utf8(&changed).unwrap()).is_none(), "index {index}");
+        assert!(
+            parse(std::str::from_utf8(&changed).unwrap()).is_none(),
+            "index {index}"
+        );
         assert!(parse(&key[..index]).is_none());
     }
 }
 
 #[test]
 fn hostile_texts_are_not_keys() {
-    for text in ["", "cw_live_", "cw_live__", "cw_live_éééé_", &"cw_live_".repeat(100), &format!(" {}", key())] {
+    for text in [
+        "",
+        "cw_live_",
+        "cw_live__",
+        "cw_live_éééé_",
+        &"cw_live_".repeat(100),
+        &format!(" {}", key()),
+    ] {
         assert!(parse(text).is_none(), "{text}");
     }
 }

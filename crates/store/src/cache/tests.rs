@@ -18,7 +18,12 @@ fn fixture(is_shared: bool) -> Fixture {
     let clock = Arc::new(ManualClock::new(1_000_000));
     let shared_clock: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
     let cache = Cache::new(&changes, &shared_clock, 100, |_| 1);
-    Fixture { cache, changes, clock, topics: [Topic::Connection("con_1".to_owned())] }
+    Fixture {
+        cache,
+        changes,
+        clock,
+        topics: [Topic::Connection("con_1".to_owned())],
+    }
 }
 
 impl Fixture {
@@ -82,6 +87,9 @@ async fn a_row_that_is_gone_is_forgotten() {
     let fixture = fixture(true);
     assert_eq!(fixture.get(Ok(1)).await, Ok(1));
     fixture.clock.advance_ms(5_000);
-    assert_eq!(fixture.get(Err(StoreError::NotFound)).await, Err(StoreError::NotFound));
+    assert_eq!(
+        fixture.get(Err(StoreError::NotFound)).await,
+        Err(StoreError::NotFound)
+    );
     assert_eq!(fixture.get(down()).await, down());
 }

@@ -6,7 +6,11 @@ fn connection(id: &str) -> Topic {
 
 #[test]
 fn a_topic_reads_back_from_its_text() {
-    for topic in [connection("con_1"), Topic::Key("abc".to_owned()), Topic::Overrides("ten_1".to_owned())] {
+    for topic in [
+        connection("con_1"),
+        Topic::Key("abc".to_owned()),
+        Topic::Overrides("ten_1".to_owned()),
+    ] {
         assert_eq!(Topic::parse(&topic.text()), Some(topic));
     }
     assert_eq!(Topic::parse("*"), None);

@@ -7,15 +7,23 @@ use super::{MasterKey, Place, Sealer};
 use crate::StoreError;
 
 fn key(id: &str, byte: u8) -> MasterKey {
-    MasterKey { id: id.to_owned(), key: Secret::new(format!("{byte:02x}").repeat(32)) }
+    MasterKey {
+        id: id.to_owned(),
+        key: Secret::new(format!("{byte:02x}").repeat(32)),
+    }
 }
 
 fn sealer(keys: &[MasterKey]) -> Sealer {
     Sealer::new(keys, Arc::new(OsRandom)).unwrap()
 }
 
-const HOME: Place<'_> =
-    Place { table: "connections", column: "tokens", tenant: "ten_a", row: "con_a", version: 7 };
+const HOME: Place<'_> = Place {
+    table: "connections",
+    column: "tokens",
+    tenant: "ten_a",
+    row: "con_a",
+    version: 7,
+};
 
 proptest! {
     #[test]
@@ -97,14 +105,23 @@ fn keys_are_read_in_three_spellings_and_anything_else_is_refused_by_name() {
         "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=".to_owned(),
     ];
     for spelling in &spellings {
-        let keys = [MasterKey { id: "k1".to_owned(), key: Secret::new(spelling.clone()) }];
+        let keys = [MasterKey {
+            id: "k1".to_owned(),
+            key: Secret::new(spelling.clone()),
+        }];
         assert!(Sealer::new(&keys, Arc::new(OsRandom)).is_ok(), "{spelling}");
     }
     for bad in ["", "short", &"zz".repeat(32), &"ab".repeat(31), &"ab".repeat(33)] {
-        let keys = [MasterKey { id: "k1".to_owned(), key: Secret::new(bad) }];
+        let keys = [MasterKey {
+            id: "k1".to_owned(),
+            key: Secret::new(bad),
+        }];
         let error = Sealer::new(&keys, Arc::new(OsRandom)).unwrap_err().to_string();
         assert!(error.contains("`k1`") && error.contains("32 bytes"), "{error}");
-        assert!(bad.is_empty() || !error.contains(bad), "the key itself is not in the error");
+        assert!(
+            bad.is_empty() || !error.contains(bad),
+            "the key itself is not in the error"
+        );
     }
     assert!(Sealer::new(&[], Arc::new(OsRandom)).is_err());
     assert!(Sealer::new(&[key("k1", 1), key("k1", 2)], Arc::new(OsRandom)).is_err());

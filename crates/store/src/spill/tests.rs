@@ -15,7 +15,13 @@ fn label() -> Label {
 fn a_label_reads_back_and_nothing_else_is_a_label() {
     let label = label();
     assert_eq!(Label::parse(&label.text()), Some(label.clone()));
-    for text in ["", "a.b.c.d", &format!("{}.1", label.text()), &format!("{}.unfinished", label.text()), "../../etc"] {
+    for text in [
+        "",
+        "a.b.c.d",
+        &format!("{}.1", label.text()),
+        &format!("{}.unfinished", label.text()),
+        "../../etc",
+    ] {
         assert_eq!(Label::parse(text), None, "{text}");
     }
 }
@@ -26,7 +32,11 @@ fn only_whole_files_of_the_connection_are_listed() {
     let (one, other) = (label(), label());
     write_durably(dir.path(), &one.text(), b"one").unwrap();
     write_durably(dir.path(), &other.text(), b"other").unwrap();
-    std::fs::write(dir.path().join(format!("{}.unfinished", label().text())), b"cut o").unwrap();
+    std::fs::write(
+        dir.path().join(format!("{}.unfinished", label().text())),
+        b"cut o",
+    )
+    .unwrap();
     assert_eq!(list(dir.path(), None).unwrap().len(), 2);
     let found = list(dir.path(), Some(&one.connection)).unwrap();
     assert_eq!(found.len(), 1);
