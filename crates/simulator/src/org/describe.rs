@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{Child, Field, Kind, Object, Pick, flag};
+use super::schema::{Child, Field, Kind, Object, Pick};
 use super::state::{State, Table};
 use super::types::{ApiError, Caller};
 
@@ -122,7 +122,7 @@ fn soap_type(kind: Kind) -> &'static str {
 fn default_value(field: &Field) -> Value {
     match (&field.default, field.kind) {
         (Some(value), _) => json!(value),
-        (None, Kind::Boolean) if field.has(flag::CREATEABLE) => Value::Bool(false),
+        (None, Kind::Boolean) => Value::Bool(false),
         _ => Value::Null,
     }
 }

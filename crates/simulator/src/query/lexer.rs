@@ -175,7 +175,7 @@ fn string(source: &str, start: usize) -> Result<(String, usize), ApiError> {
 
 /// A backslash before something it may not stand before.
 pub(crate) fn illegal(source: &str, start: usize, escaped: &str) -> ApiError {
-    let rest = &source[start + 1..];
+    let rest = source.get(start + 1..).unwrap_or_default();
     let mut previous = ' ';
     let end = rest
         .find(|letter: char| {

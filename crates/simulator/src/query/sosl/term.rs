@@ -182,11 +182,29 @@ impl Phrase {
     }
 }
 
+/// Greedy with one point to come back to: linear steps even for hostile patterns.
 fn glob(word: &[char], pattern: &[char]) -> bool {
-    match pattern.split_first() {
-        None => word.is_empty(),
-        Some((&ANY, rest)) => (0..=word.len()).any(|skip| glob(&word[skip..], rest)),
-        Some((&ONE, rest)) => !word.is_empty() && glob(&word[1..], rest),
-        Some((letter, rest)) => word.first() == Some(letter) && glob(&word[1..], rest),
+    let (mut at, mut place) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while at < word.len() {
+        match pattern.get(place) {
+            Some(&ANY) => {
+                star = Some((place, at));
+                place += 1;
+            }
+            Some(letter) if *letter == ONE || *letter == word[at] => {
+                at += 1;
+                place += 1;
+            }
+            _ => {
+                let Some((star_place, star_at)) = star else {
+                    return false;
+                };
+                star = Some((star_place, star_at + 1));
+                place = star_place + 1;
+                at = star_at + 1;
+            }
+        }
     }
+    pattern[place..].iter().all(|letter| *letter == ANY)
 }

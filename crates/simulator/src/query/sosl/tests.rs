@@ -147,3 +147,17 @@ fn parameterized_search_needs_no_escapes() {
         "MALFORMED_SEARCH"
     );
 }
+
+#[test]
+fn hostile_terms_are_answered() {
+    let (org, caller) = org();
+    let stars = format!("FIND {{{}b}} RETURNING Contact", "*a".repeat(2_000));
+    assert!(org.search(&caller, &stars, "60.0").expect("valid").is_empty());
+    let body = json!({"q": "zwickel", "sobjects": [{"name": "Contact", "where": "LastName = '株式会社'"}, {"name": "Lead", "where": "   LastName = '\\%'"}]});
+    assert_eq!(
+        org.parameterized_search(&caller, &body, "60.0")
+            .expect_err("an escape")
+            .code,
+        "MALFORMED_QUERY"
+    );
+}
