@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 /// How much a record holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Width {
-    /// About 600 bytes: 19 keys, the fields of a contact mapping and eight custom ones.
+    /// About 600 bytes: 19 keys, the fields of a contact mapping and seven custom ones.
     Mapped,
     /// About 800 bytes: a description and an address besides, as a caller of the proxy reads them.
     Proxied,
@@ -54,19 +54,19 @@ fn record(index: usize, width: Width) -> Value {
         "Id": id,
         "FirstName": if index % 11 == 3 { Value::Null } else { json!(first) },
         "LastName": last,
+        "Name": if index % 11 == 3 { last.to_owned() } else { format!("{first} {last}") },
         "Title": TITLES[index % TITLES.len()],
         "AccountId": format!("0018d00000{:05}AAA", index / 4),
         "Email": format!("contact.{index}@example-{}.com", index % 90),
-        "Phone": if index % 3 == 0 { Value::Null } else { json!(format!("+1 415 555 {:04}", index % 10_000)) },
-        "MobilePhone": if index % 2 == 0 { Value::Null } else { json!(format!("+44 7700 {:06}", index % 1_000_000)) },
+        "Phone": if index.is_multiple_of(3) { Value::Null } else { json!(format!("+1 415 555 {:04}", index % 10_000)) },
+        "MobilePhone": if index.is_multiple_of(2) { Value::Null } else { json!(format!("+44 7700 {:06}", index % 1_000_000)) },
         "CreatedDate": format!("2025-0{}-11T08:{:02}:07.000+0000", index % 9 + 1, index % 60),
         "LastModifiedDate": format!("2026-0{}-21T17:{:02}:45.000+0000", index % 9 + 1, index % 60),
-        "LTV_Score__c": f64::from(u32::try_from(index % 1000).unwrap_or(0)) / 4.0,
+        "LTV_Score__c": f64::from(u32::try_from(index % 1000).unwrap_or(0)) / 4.0 + 0.5,
         "Segment__c": SEGMENTS[index % SEGMENTS.len()],
         "Is_Partner__c": index.is_multiple_of(2),
-        "Loyalty_Tier__c": if index % 5 == 0 { Value::Null } else { json!("Gold") },
+        "Loyalty_Tier__c": if index.is_multiple_of(5) { Value::Null } else { json!("Gold") },
         "Preferred_Language__c": "en_US",
-        "Region__c": "EMEA",
         "Seats__c": index % 40,
         "External_Ref__c": format!("crm-{index:08}"),
     });

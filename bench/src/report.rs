@@ -125,7 +125,9 @@ fn write_table(out: &mut String, table: &Table) {
             .zip(&widths)
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
-        text.push_str(&format!("| {} |\n", padded.join(" | ")));
+        text.push_str("| ");
+        text.push_str(&padded.join(" | "));
+        text.push_str(" |\n");
     }
     text.push('\n');
     out.push_str(&text);

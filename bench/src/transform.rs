@@ -351,7 +351,7 @@ mod tests {
             contact["phone_numbers"],
             serde_json::json!([{ "number": "+44 7700 000003", "type": "mobile" }])
         );
-        assert_eq!(contact["custom_fields"]["LTV_Score__c"], 0.75);
+        assert_eq!(contact["custom_fields"]["LTV_Score__c"], 1.25);
         assert!(
             contact["custom_fields"].get("Is_Partner__c").is_none(),
             "false is left out"
