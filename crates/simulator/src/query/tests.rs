@@ -659,3 +659,74 @@ fn paging_shapes_only_the_window() {
         .collect();
     assert!(names.is_sorted());
 }
+
+#[test]
+fn mutilated_statements_never_panic() {
+    let org = Org::new(OrgOptions {
+        accounts: 5,
+        contacts: 9,
+        leads: 3,
+        opportunities: 5,
+        cases: 2,
+        tasks: 5,
+        events: 2,
+        ..OrgOptions::default()
+    });
+    let caller = Caller {
+        user_id: org.admin_user_id(),
+    };
+    let statements = [
+        "SELECT Id, Account.Owner.Name, (SELECT Id FROM Cases LIMIT 1) FROM Contact c WHERE c.LastName LIKE 'a\\%%' ORDER BY Id",
+        "SELECT TYPEOF What WHEN Account THEN Phone ELSE Name END FROM Task WHERE ActivityDate = LAST_N_DAYS:9 OR (NOT IsClosed = true)",
+        "SELECT StageName s, COUNT(Id) n FROM Opportunity GROUP BY StageName HAVING COUNT(Id) > 1 ORDER BY COUNT(Id) DESC LIMIT 5 OFFSET 1",
+        "SELECT FIELDS(ALL) FROM Lead WHERE CreatedDate > 2026-05-01T07:25:37+02:00 AND Interests__c INCLUDES ('API;Mobile') LIMIT 5",
+    ];
+    let noise = [
+        "'",
+        "\\",
+        "(",
+        ")",
+        ",",
+        "é",
+        "🦀",
+        ".",
+        "-",
+        "1e",
+        "\n",
+        " OR ",
+        "NULL",
+        "",
+        "",
+        ":",
+        "2026-13-40",
+        "USD5.",
+    ];
+    let mut number = 12_345_usize;
+    let mut next = |bound: usize| {
+        number = number
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (number >> 33) % bound
+    };
+    let mut answered = 0;
+    for round in 0..3_000 {
+        let mut letters: Vec<char> = statements[round % statements.len()].chars().collect();
+        for _ in 0..=next(3) {
+            let from = next(letters.len());
+            let to = (from + next(6)).min(letters.len());
+            letters.splice(from..to, noise[next(noise.len())].chars());
+        }
+        let soql: String = letters.into_iter().collect();
+        answered +=
+            usize::from(run(&org, &caller, &soql).is_ok_and(|found| found.all(&org).len() <= found.total));
+        let sosl = format!("FIND {{{soql}}} RETURNING Contact({soql})");
+        let refused = org
+            .search(&caller, &sosl, "60.0")
+            .expect_err("a statement is no field list");
+        assert!(!refused.code.is_empty() && refused.status == 400);
+    }
+    assert!(
+        answered > 40,
+        "some mutations must still be valid statements: {answered}"
+    );
+}
