@@ -23,7 +23,7 @@
 //! | `POST /__control/kill_sessions` | `{"username"?}` ends sessions for good, locators too |
 //! | `POST /__control/expire_sessions` | `{"username"?}` lets them time out; refresh tokens live on |
 //! | `POST /__control/revoke_grants` | `{"username"?}` revokes refresh tokens and sessions |
-//! | `POST /__control/fields` | `{"action":"hide|show|rename|add|remove","object","field","to"?,"spec"?,"username"?}` |
+//! | `POST /__control/fields` | `{"action","object","field","to"?,"spec"?,"username"?}`; actions: hide, show, rename, add, remove |
 //! | `POST /__control/validation_rules` | `{"object","field","equals","message","error_field"?}` or `{"object","clear":true}` |
 //! | `POST /__control/duplicate_rules` | `{"object","on","allow_save"?}` |
 //! | `POST /__control/assignment_rules` | `{"object","owner_id"}`; a null `owner_id` takes the rule away |
