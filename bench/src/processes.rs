@@ -81,6 +81,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         // SIGTERM first: nginx's master ends its workers only then.
         let pid = self.child.id().to_string();
         Command::new("kill").arg(&pid).status().ok();
