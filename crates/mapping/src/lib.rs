@@ -6,8 +6,12 @@
 
 mod documents;
 mod error;
+mod expression;
+mod fit;
+mod functions;
 mod metadata;
 mod plan;
+mod run;
 mod schema;
 
 pub use documents::{

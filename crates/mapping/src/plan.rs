@@ -1,13 +1,20 @@
 //! A plan: what the merged documents of one resource do for one connection. Compiled once, shared by all
 //! connections whose documents are the same.
 
-use std::collections::BTreeMap;
+mod build;
+mod questions;
+mod records;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::{Budget, MappingError};
+use crate::documents::MethodPlan;
 use crate::metadata::FieldKind;
 use crate::schema::ResourceSchema;
 
@@ -29,6 +36,21 @@ pub enum Method {
     Upsert,
     /// Full-text search.
     Search,
+}
+
+impl Method {
+    /// The name in documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Get => "get",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Upsert => "upsert",
+            Self::Search => "search",
+        }
+    }
 }
 
 /// What a unified field is filtered by.
@@ -57,7 +79,7 @@ pub struct QueryInput<'a> {
     pub query: &'a Value,
     /// The caller's body, in unified names; `null` when there is none.
     pub body: &'a Value,
-    /// Facts of the request.
+    /// Facts of the request; `now_ms`, when there, is what `$now()` and `$millis()` answer.
     pub context: &'a Value,
     /// Facts of the connection, no secrets.
     pub connection: &'a Value,
@@ -72,7 +94,7 @@ pub struct QueryInput<'a> {
 pub struct ResponseInput<'a> {
     /// The caller's parameters.
     pub query: &'a Value,
-    /// Facts of the request.
+    /// Facts of the request, as for a query mapping; `instance_url` makes links to the provider's pages whole.
     pub context: &'a Value,
     /// Headers of the provider's reply, names in lower case.
     pub headers: &'a Value,
@@ -119,6 +141,8 @@ pub struct Plan {
     pub object: String,
     /// Provider fields that the mappings read; paths through relationships hold dots.
     pub fields: Vec<String>,
+    /// Of these, the ones that only some orgs have: no news when missing. Written with a `?` in documents.
+    pub optional_fields: BTreeSet<String>,
     /// Unified names that may be filtered by.
     pub filters: BTreeMap<String, FilterRule>,
     /// Unified names that may be sorted by, with the provider's fields.
@@ -136,43 +160,9 @@ pub struct Plan {
     pub writable: Vec<String>,
     /// The level each part came from, by its key: `filters.email` → `tenant`.
     pub sources: BTreeMap<String, String>,
-}
-
-impl Plan {
-    /// Whether the documents have this method.
-    pub fn supports(&self, _method: Method) -> bool {
-        todo!()
-    }
-    /// The query value of a query mapping; `None` when the document has none and the caller compiles `filters` itself.
-    pub fn query(
-        &self,
-        _method: Method,
-        _input: &QueryInput<'_>,
-        _budget: &Budget,
-    ) -> Result<Option<QueryValue>, MappingError> {
-        todo!()
-    }
-    /// The provider's record to write: the request body mapping's, with `custom_fields` and `field_map` merged in.
-    pub fn request_body(
-        &self,
-        _method: Method,
-        _input: &QueryInput<'_>,
-        _budget: &Budget,
-    ) -> Result<Value, MappingError> {
-        todo!()
-    }
-    /// Provider records (an array, or one) as unified ones.
-    pub fn records(
-        &self,
-        _method: Method,
-        _raw: &Value,
-        _input: &ResponseInput<'_>,
-        _budget: &Budget,
-    ) -> Result<Mapped, MappingError> {
-        todo!()
-    }
-    /// The unified name that a provider's field is read into or written from.
-    pub fn provider_to_unified(&self, _provider_field: &str) -> Option<&str> {
-        todo!()
-    }
+    methods: BTreeMap<Method, MethodPlan>,
+    /// Unified names by the provider fields they are made of.
+    unified_names: BTreeMap<String, String>,
+    /// Keys of raw records that are not data.
+    strip: Vec<String>,
 }

@@ -52,6 +52,11 @@ pub struct ResourceSchema {
 }
 
 impl ResourceSchema {
+    /// The names of all fields, in the order callers get them.
+    pub fn field_names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|field| field.name.as_str())
+    }
+
     /// The field of this name.
     pub fn field(&self, name: &str) -> Option<&SchemaField> {
         self.fields.iter().find(|field| field.name == name)

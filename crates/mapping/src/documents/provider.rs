@@ -1,5 +1,10 @@
 //! `provider.yaml`: what the generic machinery needs to know of one provider.
 
+mod file;
+mod run;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -7,8 +12,7 @@ use serde_json::Value;
 
 use model::Secret;
 
-use crate::error::MappingError;
-use crate::metadata::{FieldKind, ObjectMetadata};
+use crate::metadata::FieldKind;
 
 /// A provider, loaded and compiled.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub struct ProviderDocument {
     pub metadata: Metadata,
     /// What the proxy lets through.
     pub proxy: Proxy,
+    expressions: file::Expressions,
+    patterns: file::Patterns,
 }
 
 /// One place where customers log in.
@@ -356,13 +362,10 @@ pub const FAULT_CODES: &[&str] = &[
     "duplicate_detected",
     "gone",
     "invalid_request",
-    "method_not_allowed",
     "needs_reauth",
     "not_found",
     "permission_denied",
-    "precondition_failed",
     "rate_limited",
-    "record_locked",
     "upstream_error",
     "upstream_timeout",
     "upstream_unavailable",
@@ -376,59 +379,4 @@ pub struct LongReply {
     pub status: u16,
     /// The body of the query itself.
     pub body: Value,
-}
-
-impl ProviderDocument {
-    /// Reads a token response.
-    pub fn token_facts(&self, _response: &Value) -> Result<TokenFacts, MappingError> {
-        todo!()
-    }
-    /// What an error of the token endpoint means; `body` is JSON or text.
-    pub fn token_fault(&self, _status: u16, _body: &Value) -> TokenFault {
-        todo!()
-    }
-    /// Whether a reply says that the access token is over and a refresh cures it. Header names in lower case.
-    pub fn session_expired(&self, _status: u16, _headers: &Value, _body: &Value) -> bool {
-        todo!()
-    }
-    /// The allowances that a reply tells about; header names in lower case.
-    pub fn quotas(&self, _headers: &Value, _status: u16, _body: &Value) -> Vec<Quota> {
-        todo!()
-    }
-    /// An error reply in our words. Never fails: what the document does not know becomes a code by its status.
-    pub fn fault(&self, _status: u16, _headers: &Value, _body: &Value) -> Fault {
-        todo!()
-    }
-    /// Reads an object's description.
-    pub fn object_metadata(
-        &self,
-        _object: &str,
-        _description: &Value,
-    ) -> Result<ObjectMetadata, MappingError> {
-        todo!()
-    }
-    /// The body that asks a query of this URL (path and query below the origin) the long way.
-    pub fn long_query_body(&self, _url: &str) -> Result<Value, MappingError> {
-        todo!()
-    }
-    /// Unwraps the reply to a query sent the long way.
-    pub fn long_query_reply(&self, _body: &Value) -> Result<LongReply, MappingError> {
-        todo!()
-    }
-    /// Whether the text is an API version of this provider.
-    pub fn accepts_version(&self, _version: &str) -> bool {
-        todo!()
-    }
-    /// Whether the text is a record id of this provider.
-    pub fn accepts_id(&self, _id: &str) -> bool {
-        todo!()
-    }
-    /// Whether the proxy may call this normalised path.
-    pub fn proxy_allows(&self, _path: &str) -> bool {
-        todo!()
-    }
-    /// The part of the API's base path for a version: `/services/data/v60.0`.
-    pub fn base_path(&self, _version: Option<&str>) -> String {
-        todo!()
-    }
 }

@@ -1,0 +1,91 @@
+//! Resource documents as written: base documents and overrides have the same keys.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use crate::plan::{ExpandRule, FilterRule, Method};
+
+/// How an override's expression meets the one below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mode {
+    /// Its keys are laid over the result below.
+    #[default]
+    Overlay,
+    /// Its result takes the place of the one below.
+    Replace,
+}
+
+/// An expression that may be given, taken away with `null`, or not mentioned.
+type Expression = Option<Option<Spanned<String>>>;
+
+/// One resource document. Every key may be missing: an override says only what it changes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ResourceDocument {
+    #[serde(default)]
+    pub(super) resource: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) object: Option<Spanned<String>>,
+    /// For people.
+    #[serde(default, rename = "description")]
+    pub(super) _description: Option<String>,
+    #[serde(default)]
+    pub(super) fields: Option<Spanned<Fields>>,
+    #[serde(default)]
+    pub(super) filters: BTreeMap<String, Option<FilterRule>>,
+    #[serde(default)]
+    pub(super) sorts: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    pub(super) expand: BTreeMap<String, Option<ExpandRule>>,
+    #[serde(default)]
+    pub(super) field_map: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    pub(super) mode: Mode,
+    /// For every reading method that does not say otherwise.
+    #[serde(default, deserialize_with = "given")]
+    pub(super) response_mapping: Expression,
+    /// For `list` and `search`, when they do not say otherwise.
+    #[serde(default, deserialize_with = "given")]
+    pub(super) query_mapping: Expression,
+    /// For `create`, `update` and `upsert`, when they do not say otherwise.
+    #[serde(default, deserialize_with = "given")]
+    pub(super) request_body_mapping: Expression,
+    #[serde(default)]
+    pub(super) methods: BTreeMap<Method, Option<MethodDocument>>,
+    /// The shape of a resource that has none in `unified/`: a JSON Schema.
+    #[serde(default)]
+    pub(super) schema: Option<Value>,
+}
+
+/// One method of a resource.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MethodDocument {
+    #[serde(default)]
+    pub(super) mode: Option<Mode>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) query_mapping: Expression,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) request_body_mapping: Expression,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) response_mapping: Expression,
+}
+
+/// Provider fields to read: a list adds, a map with `null` takes away.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Fields {
+    /// Names to add.
+    List(Vec<String>),
+    /// Names to take away (`null`) or to add (`true`).
+    Map(BTreeMap<String, Option<bool>>),
+}
+
+/// Tells a key given as `null` from a key not given.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Expression, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}

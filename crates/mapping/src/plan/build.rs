@@ -1,0 +1,135 @@
+//! A plan from merged documents.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Method, Plan};
+use crate::documents::{Merged, ProviderDocument, is_field_path};
+use crate::error::BASE_LEVEL;
+use crate::functions;
+use crate::schema::ResourceSchema;
+
+impl Plan {
+    /// A plan from merged documents. `fingerprint` is a hash of their texts.
+    pub(crate) fn new(
+        provider: &str,
+        resource: &str,
+        document: &ProviderDocument,
+        merged: Merged,
+        schema: Arc<ResourceSchema>,
+        fingerprint: &str,
+    ) -> Self {
+        let unified_names = unified_names(&merged);
+        let writable = writable(&merged, &schema);
+        let fields = fields(&merged, document);
+        Self {
+            provider: provider.to_owned(),
+            resource: resource.to_owned(),
+            object: merged.object,
+            fields,
+            optional_fields: merged.optional_fields,
+            filters: merged.filters,
+            sorts: merged.sorts,
+            expand: merged.expand,
+            field_map: merged.field_map,
+            schema,
+            fingerprint: fingerprint.to_owned(),
+            writable,
+            sources: merged.sources,
+            methods: merged.methods,
+            unified_names,
+            strip: document.records.strip.clone(),
+        }
+    }
+
+    /// Whether the documents have this method.
+    pub fn supports(&self, method: Method) -> bool {
+        self.methods.contains_key(&method)
+    }
+
+    /// The methods of the documents.
+    pub fn methods(&self) -> impl Iterator<Item = Method> {
+        self.methods.keys().copied()
+    }
+
+    /// The unified name that a provider's field is read into or written from; the first of several. Upper and lower
+    /// case alike.
+    pub fn provider_to_unified(&self, provider_field: &str) -> Option<&str> {
+        self.unified_names
+            .get(&provider_field.to_ascii_lowercase())
+            .map(String::as_str)
+    }
+}
+
+/// What the documents name, what the short form maps, and what the overrides' expressions read by name.
+fn fields(merged: &Merged, document: &ProviderDocument) -> Vec<String> {
+    let mut fields = merged.fields.clone();
+    let mut add = |path: &str| {
+        let known = fields.iter().any(|field| field.eq_ignore_ascii_case(path));
+        if !known && is_field_path(path) && !document.records.strip.iter().any(|key| key == path) {
+            fields.push(path.to_owned());
+        }
+    };
+    merged.field_map.values().for_each(|path| add(path));
+    let layers = merged.methods.values().flat_map(|method| &method.response);
+    for layer in layers.filter(|layer| layer.level != BASE_LEVEL) {
+        let paths = layer
+            .expression
+            .reads_below("response", functions::bindings())
+            .unwrap_or_default();
+        paths.iter().for_each(|path| add(path));
+    }
+    fields
+}
+
+fn unified_names(merged: &Merged) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    let mut put = |field: &str, name: &str| {
+        names
+            .entry(field.to_ascii_lowercase())
+            .or_insert_with(|| name.to_owned());
+    };
+    for (name, field) in &merged.field_map {
+        put(field, name);
+    }
+    // The later level knows better what a field means.
+    for method in merged.methods.values() {
+        for layer in method.response.iter().rev() {
+            for (name, paths) in layer.expression.fields_by_key() {
+                paths.iter().for_each(|path| put(path, &name));
+            }
+        }
+    }
+    for (name, rule) in &merged.filters {
+        put(&rule.field, name);
+    }
+    names
+}
+
+/// What bodies may hold: what the request body mappings read of them, the short form's names, and custom fields.
+fn writable(merged: &Merged, schema: &ResourceSchema) -> Vec<String> {
+    let mut names: Vec<String> = vec!["custom_fields".to_owned()];
+    let mut add = |name: &str| {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    };
+    merged.field_map.keys().for_each(|name| add(name));
+    for layer in merged.methods.values().flat_map(|method| &method.body) {
+        match layer.expression.reads_below("body", functions::bindings()) {
+            Some(paths) => {
+                for path in paths {
+                    add(path.split('.').next().unwrap_or(&path));
+                }
+            }
+            // The whole body is read: all that the schema lets be written.
+            None => schema
+                .fields
+                .iter()
+                .filter(|field| !field.read_only)
+                .for_each(|field| add(&field.name)),
+        }
+    }
+    names.sort_unstable();
+    names
+}
