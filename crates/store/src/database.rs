@@ -21,6 +21,8 @@ const POSTGRES_SESSION: &str =
     "SET statement_timeout = 5000; SET lock_timeout = 2000; SET idle_in_transaction_session_timeout = 10000";
 /// Longest wait for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for the first connection of all.
+const MIGRATION_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an SQLite statement waits for the file's lock.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -256,7 +258,11 @@ impl Database {
         })?;
         let options = options.application_name("crosswalk").disable_statement_logging();
         let unavailable = |error: sqlx::Error| StoreError::unavailable("database", reason(&error));
-        let connection = options.connect().await.map_err(unavailable)?;
+        let connecting = tokio::time::timeout(MIGRATION_CONNECT_TIMEOUT, options.connect());
+        let connection = connecting
+            .await
+            .map_err(|_| StoreError::unavailable("database", "no connection in time"))?
+            .map_err(unavailable)?;
         migrations::migrate_postgres(connection).await?;
         let pool = PgPoolOptions::new()
             .max_connections(pool_max.max(1))

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{OsRandom, Secret, SystemClock};
+use model::{Clock, ManualClock, OsRandom, Secret, SystemClock};
 use store::{MasterKey, Store, StoreConfig, StoreError};
 
-use crate::support::{World, connection, on_both_databases, tenant};
+use crate::support::{World, connection, on_both_databases, tenant, tenant_and_key};
 
 on_both_databases!(
     a_healthy_store_is_ready,
@@ -196,6 +196,60 @@ async fn a_database_that_is_away_is_unavailable_and_its_password_is_not_told() {
     .unwrap_err();
     assert!(error.is_retryable(), "{error}");
     assert!(!format!("{error} {error:?}").contains("canary"));
+}
+
+/// Claim 7, the store's part: what is remembered goes on serving, and nothing is claimed that could not be saved.
+#[tokio::test]
+async fn while_postgres_is_away_memory_serves_and_no_refresh_is_claimed() {
+    let Some(world) = World::postgres().await else {
+        return;
+    };
+    let clock = Arc::new(ManualClock::new(SystemClock.now_ms()));
+    let store = world.store_with(Arc::clone(&clock) as Arc<dyn Clock>).await;
+    let (tenant, key) = tenant_and_key(&store).await;
+    let connection = connection(&store, &tenant).await;
+    let tokens = store.tokens(&tenant, &connection.id).await.unwrap();
+    world.cut_postgres(true).await;
+    clock.advance_ms(60_000);
+    assert!(store.authenticate(key.expose()).await.is_ok());
+    assert_eq!(store.tokens(&tenant, &connection.id).await.unwrap(), tokens);
+    let claim = store
+        .claim_refresh(&tenant, &connection.id, 1, "test", 25_000)
+        .await;
+    assert!(claim.is_err_and(|error| error.is_retryable()));
+    clock.advance_ms(600_001);
+    assert!(
+        store
+            .tokens(&tenant, &connection.id)
+            .await
+            .is_err_and(|error| error.is_retryable())
+    );
+    assert!(!store.readiness().await.is_ready());
+    world.cut_postgres(false).await;
+    assert_eq!(store.tokens(&tenant, &connection.id).await.unwrap(), tokens);
+    world.end().await;
+}
+
+/// A restart of Postgres leaves a pool full of dead connections: no request must see one.
+#[tokio::test]
+async fn dead_connections_are_replaced_before_anyone_notices() {
+    let Some(world) = World::postgres().await else {
+        return;
+    };
+    let store = world.store().await;
+    let tenant = tenant(&store).await;
+    let connection = connection(&store, &tenant).await;
+    for _ in 0..3 {
+        let reads = (0..10).map(|_| {
+            let (store, tenant, id) = (store.clone(), tenant.clone(), connection.id.clone());
+            tokio::spawn(async move { store.tokens_fresh(&tenant, &id).await })
+        });
+        for read in reads.collect::<Vec<_>>() {
+            read.await.unwrap().unwrap();
+        }
+        world.cut_postgres(false).await;
+    }
+    world.end().await;
 }
 
 /// Claim 23, the store's part.

@@ -170,6 +170,16 @@ impl World {
         self.dir.path().join("data").join("rotated")
     }
 
+    /// Cuts every connection of the role to its Postgres; `and_stay_away` also lets no new one in.
+    pub(crate) async fn cut_postgres(&self, and_stay_away: bool) {
+        let postgres = self.postgres.as_ref().expect("a world on Postgres");
+        let name = &postgres.name;
+        let allow = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {}", !and_stay_away);
+        run_on_postgres(&postgres.admin_url, allow).await;
+        let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{name}'");
+        run_on_postgres(&postgres.admin_url, cut).await;
+    }
+
     /// Changes rows behind the store's back, past every wall; answers how many.
     pub(crate) async fn tamper(&self, sql: &str) -> u64 {
         if let Some(postgres) = &self.postgres {
