@@ -151,13 +151,17 @@ impl Inner {
                 retry_after_s: self.settings.limits.refresh_cooldown_ms.div_ceil(1_000),
             },
             Outcome::SaveFailed => CallError::TokenNotSaved { retry_after_s: 5 },
-            Outcome::InProgress | Outcome::Current { .. } => CallError::RefreshInProgress { retry_after_s: 2 },
+            Outcome::InProgress | Outcome::Current { .. } => {
+                CallError::RefreshInProgress { retry_after_s: 2 }
+            }
         }
     }
 }
 
 fn app_refused(provider: &str) -> CallError {
     CallError::Misconfigured {
-        what: format!("`{provider}` refuses our application: its id, secret, installation or address list is wrong"),
+        what: format!(
+            "`{provider}` refuses our application: its id, secret, installation or address list is wrong"
+        ),
     }
 }

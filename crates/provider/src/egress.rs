@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, LengthLimitError};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
@@ -27,8 +27,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::{Service, ServiceExt};
 
-pub use body::{StreamBody, StreamError};
 pub(crate) use body::{BodyLimits, Encoding, content_encoding, read_body, unzip};
+pub use body::{StreamBody, StreamError};
 
 use crate::hosts::Origin;
 
@@ -109,7 +109,10 @@ impl EgressError {
         match self {
             Self::Refused { .. } | Self::Lapsed => false,
             Self::Unreachable { sent, .. } | Self::Timeout { sent } => *sent,
-            Self::Redirect { .. } | Self::TooLarge { .. } | Self::BadReply { .. } | Self::RequestTooLarge { .. } => true,
+            Self::Redirect { .. }
+            | Self::TooLarge { .. }
+            | Self::BadReply { .. }
+            | Self::RequestTooLarge { .. } => true,
         }
     }
 }
@@ -145,6 +148,8 @@ pub(crate) struct Egress {
     allowed: Route,
     allow: Vec<Origin>,
     first_byte: Duration,
+    /// Where the proxy cuts a streamed request body off; told in the error.
+    request_max_bytes: u64,
 }
 
 impl Egress {
@@ -155,6 +160,7 @@ impl Egress {
             allowed: Route::new(false, connect)?,
             allow,
             first_byte: Duration::from_millis(limits.upstream_first_byte_ms),
+            request_max_bytes: limits.proxy_request_body_max_bytes,
         })
     }
 
@@ -198,9 +204,28 @@ impl Egress {
         let reply = tokio::time::timeout_at(until, route.client.request(request))
             .await
             .map_err(|_| EgressError::Timeout { sent: true })?
-            .map_err(|error| from_client(&error))?;
+            .map_err(|error| self.from_client(&error))?;
         refuse_redirect(reply.status(), reply.headers())?;
         Ok(reply)
+    }
+
+    fn from_client(&self, error: &hyper_util::client::legacy::Error) -> EgressError {
+        if error.is_connect() {
+            return from_connector(error);
+        }
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            if error.is::<LengthLimitError>() {
+                return EgressError::RequestTooLarge {
+                    max_bytes: self.request_max_bytes,
+                };
+            }
+            cause = error.source();
+        }
+        EgressError::Unreachable {
+            sent: true,
+            what: "the connection broke",
+        }
     }
 
     /// Sends once, on a connection of its own, and answers the whole small reply.
@@ -291,7 +316,9 @@ fn absolute_uri(origin: &Origin, target: &str) -> Result<Uri, EgressError> {
         return Err(BAD_TARGET);
     }
     let uri: Uri = format!("{origin}{target}").parse().map_err(|_| BAD_TARGET)?;
-    let same_host = uri.authority().is_some_and(|found| found.as_str() == origin.authority());
+    let same_host = uri
+        .authority()
+        .is_some_and(|found| found.as_str() == origin.authority());
     let same_scheme = uri.scheme_str() == Some(if origin.is_https() { "https" } else { "http" });
     if same_host && same_scheme {
         Ok(uri)
@@ -310,16 +337,6 @@ fn refuse_redirect(status: StatusCode, headers: &HeaderMap) -> Result<(), Egress
         });
     }
     Ok(())
-}
-
-fn from_client(error: &hyper_util::client::legacy::Error) -> EgressError {
-    if error.is_connect() {
-        return from_connector(error);
-    }
-    EgressError::Unreachable {
-        sent: true,
-        what: "the connection broke",
-    }
 }
 
 fn from_connector(error: &(dyn std::error::Error + 'static)) -> EgressError {

@@ -67,8 +67,9 @@ impl Origin {
             _ => format!("{scheme}://{host}"),
         };
         // A second reader must agree: what the HTTP client would connect to is what was checked here.
-        let agrees = url::Url::parse(&text)
-            .is_ok_and(|url| url.origin().ascii_serialization() == text && url.host_str() == Some(host.as_str()));
+        let agrees = url::Url::parse(&text).is_ok_and(|url| {
+            url.origin().ascii_serialization() == text && url.host_str() == Some(host.as_str())
+        });
         if !agrees {
             return Err(HostError::Host);
         }
@@ -153,7 +154,9 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), HostError> {
             HostError::NotAnOrigin
         });
     }
-    port.parse().map(|port| (host, Some(port))).map_err(|_| HostError::Port)
+    port.parse()
+        .map(|port| (host, Some(port)))
+        .map_err(|_| HostError::Port)
 }
 
 /// Answers whether the host is an address; refuses what is neither a plain name nor an address in its usual form.
@@ -166,7 +169,10 @@ fn check_host(host: &str) -> Result<bool, HostError> {
             Err(HostError::Host)
         };
     }
-    if host.bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-' && byte != b'.') {
+    if host
+        .bytes()
+        .any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-' && byte != b'.')
+    {
         return Err(HostError::NotAnOrigin);
     }
     let label_is_plain = |label: &str| {

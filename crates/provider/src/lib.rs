@@ -112,12 +112,17 @@ impl Providers {
             metadata: Cache::new(METADATA_MAX),
             metadata_reads: SingleFlight::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// What the connection's last reply on this node told about rate limits, and when, ms since 1970.
     pub fn quota(&self, connection: &ConnectionId) -> Option<(Vec<QuotaReading>, i64)> {
-        self.inner.quotas.get(connection).map(|snapshot| (*snapshot).clone())
+        self.inner
+            .quotas
+            .get(connection)
+            .map(|snapshot| (*snapshot).clone())
     }
 
     /// The login origin for a connect session: fixed by the environment, or `login_host` checked against its suffixes.

@@ -71,11 +71,12 @@ impl Inner {
         connection: &Arc<Connection>,
         object: &str,
     ) -> Waiting<Result<Arc<ObjectMetadata>, CallError>> {
-        self.metadata_reads.run(&key(connection, object), &self.tracker, || {
-            let (inner, tenant, connection) = (Arc::clone(self), tenant.clone(), Arc::clone(connection));
-            let object = object.to_owned();
-            async move { inner.fetch_metadata(&tenant, &connection, &object).await }
-        })
+        self.metadata_reads
+            .run(&key(connection, object), &self.tracker, || {
+                let (inner, tenant, connection) = (Arc::clone(self), tenant.clone(), Arc::clone(connection));
+                let object = object.to_owned();
+                async move { inner.fetch_metadata(&tenant, &connection, &object).await }
+            })
     }
 
     async fn read_metadata(
@@ -119,7 +120,11 @@ impl Inner {
                 let metadata = document.object_metadata(object, &reply.value())?;
                 (Arc::new(metadata), modified(&reply))
             }
-            _ => return Err(CallError::Rejected { reply: Arc::new(reply) }),
+            _ => {
+                return Err(CallError::Rejected {
+                    reply: Arc::new(reply),
+                });
+            }
         };
         let read_at_ms = self.clock.now_ms();
         self.metadata.insert(

@@ -12,7 +12,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mapping::{TokenFacts, TokenFault};
 use model::{ConnectionId, Secret};
 use sha2::{Digest, Sha256};
-use store::{Authorization, ConnectSession, Connection, NewAuthorization, NewCredentials, StoreError, Tenant, Tokens};
+use store::{
+    Authorization, ConnectSession, Connection, NewAuthorization, NewCredentials, StoreError, Tenant, Tokens,
+};
 
 use crate::hosts::{HostError, Origin};
 use crate::paths::escape_component;
@@ -169,7 +171,11 @@ impl Providers {
         self.inner.store.delete_connection(tenant, id).await?;
         if let Some(tokens) = tokens {
             let tokens = &tokens.tokens;
-            let token = tokens.refresh_token.as_ref().unwrap_or(&tokens.access_token).clone();
+            let token = tokens
+                .refresh_token
+                .as_ref()
+                .unwrap_or(&tokens.access_token)
+                .clone();
             let inner = Arc::clone(&self.inner);
             self.inner.tracker.spawn(async move {
                 let ended = inner.revoke(&connection, &token).await;
@@ -207,7 +213,14 @@ impl Inner {
             // The link that was used up is not the session that the URL would be for.
             return Err(AuthorizationError::Invalid);
         }
-        Ok(authorize_url(configured, &login, &consumed, &redirect_uri, &state, &verifier))
+        Ok(authorize_url(
+            configured,
+            &login,
+            &consumed,
+            &redirect_uri,
+            &state,
+            &verifier,
+        ))
     }
 
     /// Made from configuration alone: RFC 9700 §4.1, and never from a `Host` header.
@@ -228,11 +241,20 @@ impl Inner {
         }
         let configured = self.settings.provider(&session.provider)?;
         // Before the error is looked at, too: an error from elsewhere is no answer to what was asked.
-        if callback.issuer.as_deref().is_some_and(|issuer| issuer != authorization.issuer) {
+        if callback
+            .issuer
+            .as_deref()
+            .is_some_and(|issuer| issuer != authorization.issuer)
+        {
             return Err(AuthorizationError::WrongIssuer { session: boxed() });
         }
         if let Some(error) = &callback.error {
-            return Err(denied(configured, error, callback.error_description.as_deref(), boxed()));
+            return Err(denied(
+                configured,
+                error,
+                callback.error_description.as_deref(),
+                boxed(),
+            ));
         }
         let Some(code) = callback.code.filter(|code| !code.is_empty()) else {
             return Err(AuthorizationError::Invalid);
@@ -266,7 +288,8 @@ impl Inner {
             TokenReply::NotSent(_) => return Err(failed("it could not be reached", false)),
             TokenReply::Unknown(_) => return Err(failed("it gave no usable answer", false)),
         };
-        self.store_grant(&tenant, configured, &login, session, facts).await
+        self.store_grant(&tenant, configured, &login, session, facts)
+            .await
     }
 
     async fn store_grant(
@@ -278,7 +301,10 @@ impl Inner {
         facts: TokenFacts,
     ) -> Result<Finished, AuthorizationError> {
         let instance_url = match (&facts.instance_url, &configured.document.api.base_url) {
-            (Some(text), _) => configured.api_hosts.check(text).map(|origin| Some(origin.as_str().to_owned())),
+            (Some(text), _) => configured
+                .api_hosts
+                .check(text)
+                .map(|origin| Some(origin.as_str().to_owned())),
             (None, Some(_)) => Ok(None),
             (None, None) => Err(HostError::NotAnOrigin),
         };
@@ -292,7 +318,10 @@ impl Inner {
         let Some(access_token) = facts.access_token else {
             return Err(AuthorizationError::Invalid);
         };
-        let to_revoke = facts.refresh_token.clone().unwrap_or_else(|| access_token.clone());
+        let to_revoke = facts
+            .refresh_token
+            .clone()
+            .unwrap_or_else(|| access_token.clone());
         let new = NewCredentials {
             connection_id: session.connection_id.clone(),
             provider: session.provider.clone(),
@@ -388,10 +417,7 @@ fn denied(
     session: Box<ConnectSession>,
 ) -> AuthorizationError {
     let faults = &configured.document.auth.authorize_faults;
-    let explanation = faults
-        .get(error)
-        .or_else(|| faults.get(description?))
-        .cloned();
+    let explanation = faults.get(error).or_else(|| faults.get(description?)).cloned();
     let code: String = error
         .chars()
         .filter(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.'))

@@ -32,14 +32,39 @@ const ERROR_UNZIPPED_MAX_BYTES: usize = 1 << 20;
 
 /// Fields that concern one connection only (RFC 9110 §7.6.1), and those that our client writes itself.
 const HOP_BY_HOP: &[&str] = &[
-    "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-    "proxy-authenticate", "proxy-authorization", "proxy-authentication-info",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-authentication-info",
 ];
 /// Request fields that never pass, whatever a document lists: credentials, routing, framing, method overrides.
 const NEVER_SENT: &[&str] = &[
-    "authorization", "cookie", "cookie2", "host", "content-length", "expect", "forwarded", "via", "x-real-ip",
-    "x-http-method", "x-http-method-override", "x-method-override", "x-connection-id", "x-connection-external-id",
-    "x-provider", "x-api-key", "idempotency-key", "traceparent", "tracestate", "baggage",
+    "authorization",
+    "cookie",
+    "cookie2",
+    "host",
+    "content-length",
+    "expect",
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-connection-id",
+    "x-connection-external-id",
+    "x-provider",
+    "x-api-key",
+    "idempotency-key",
+    "traceparent",
+    "tracestate",
+    "baggage",
 ];
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -116,7 +141,9 @@ impl Inner {
         let mut body = self.outgoing(request.body, deadline).await?;
         let mut refused_version = None;
         loop {
-            let tokens = self.credential_in_time(tenant, connection, refused_version, deadline).await?;
+            let tokens = self
+                .credential_in_time(tenant, connection, refused_version, deadline)
+                .await?;
             let origin = api_origin(configured, connection, &tokens)?;
             let mut headers = headers.clone();
             headers.insert(AUTHORIZATION, bearer(&tokens)?);
@@ -225,8 +252,9 @@ impl Inner {
 fn error_value(headers: &HeaderMap, first: &[u8]) -> serde_json::Value {
     match content_encoding(headers) {
         Encoding::Identity => body_value(first),
-        Encoding::Gzip => unzip(first, ERROR_UNZIPPED_MAX_BYTES)
-            .map_or(serde_json::Value::Null, |bytes| body_value(&bytes)),
+        Encoding::Gzip => {
+            unzip(first, ERROR_UNZIPPED_MAX_BYTES).map_or(serde_json::Value::Null, |bytes| body_value(&bytes))
+        }
         Encoding::Other => serde_json::Value::Null,
     }
 }
@@ -241,7 +269,11 @@ fn check_method(method: &Method) -> Result<(), CallError> {
     Ok(())
 }
 
-fn target(configured: &Configured, connection: &Connection, path_and_query: &str) -> Result<String, CallError> {
+fn target(
+    configured: &Configured,
+    connection: &Connection,
+    path_and_query: &str,
+) -> Result<String, CallError> {
     let document = &configured.document;
     let (path, query) = match path_and_query.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -276,7 +308,11 @@ fn request_headers(configured: &Configured, given: &HeaderMap) -> Result<HeaderM
     let named = named_in_connection(given);
     for name in given.keys() {
         let text = name.as_str();
-        let passes = document.proxy.request_headers.iter().any(|rule| matches_rule(rule, text))
+        let passes = document
+            .proxy
+            .request_headers
+            .iter()
+            .any(|rule| matches_rule(rule, text))
             && !NEVER_SENT.contains(&text)
             && !text.starts_with("x-forwarded-")
             && !text.contains('_')

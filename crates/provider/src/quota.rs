@@ -42,7 +42,9 @@ pub(crate) fn readings(quotas: Vec<Quota>, headers: &HeaderMap, now_ms: i64) -> 
         quotas
     };
     let now = Moment::of_reply(headers, now_ms);
-    told.into_iter().map(|quota| reading(quota, headers, now)).collect()
+    told.into_iter()
+        .map(|quota| reading(quota, headers, now))
+        .collect()
 }
 
 fn reading(quota: Quota, headers: &HeaderMap, now: Moment) -> QuotaReading {
@@ -54,11 +56,16 @@ fn reading(quota: Quota, headers: &HeaderMap, now: Moment) -> QuotaReading {
         _ => quota.remaining,
     };
     let window_s = quota.window_s.filter(|window| *window > 0);
-    let told = quota.reset.as_deref().and_then(|text| reset::seconds_until(text, now));
+    let told = quota
+        .reset
+        .as_deref()
+        .and_then(|text| reset::seconds_until(text, now));
     // RFC 9110's answer to "when again", used only when the allowance is spent and nothing better is known.
     let told = told.or_else(|| {
         let retry_after = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-        (remaining == 0).then(|| reset::seconds_until(retry_after, now)).flatten()
+        (remaining == 0)
+            .then(|| reset::seconds_until(retry_after, now))
+            .flatten()
     });
     QuotaReading {
         policy: quota.policy,

@@ -7,7 +7,7 @@ mod flights;
 mod machine;
 mod token;
 
-pub(crate) use flights::{Flights, Trips};
 pub(crate) use driver::run as run_refresh;
+pub(crate) use flights::{Flights, Trips};
 pub(crate) use machine::Outcome;
 pub(crate) use token::{TokenReply, exchange_code, revoke};

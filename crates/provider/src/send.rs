@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue,
+    TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName};
 use mapping::ProviderDocument;
@@ -26,8 +26,22 @@ impl Providers {
     ///
     /// When the reply says that the session has expired, the token is refreshed once and the call sent once more. The
     /// limits `upstream_first_byte_ms`, `upstream_idle_ms`, `upstream_total_ms` and `response_body_max_bytes` hold.
-    pub async fn send(&self, tenant: &Tenant, connection: &Arc<Connection>, call: Call) -> Result<Reply, CallError> {
+    pub async fn send(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        call: Call,
+    ) -> Result<Reply, CallError> {
         self.inner.send(tenant, connection, call).await
+    }
+
+    /// The request target of a call below the API's origin: path and query, as a request line holds it.
+    pub fn target(&self, connection: &Connection, call: &Call) -> Result<String, CallError> {
+        target(
+            self.inner.settings.provider(&connection.provider)?,
+            connection,
+            call,
+        )
     }
 
     /// What [`Providers::send`] would send now: method, URL, headers with the credential redacted, body.
@@ -50,7 +64,9 @@ impl Inner {
         let deadline = started + Duration::from_millis(self.settings.limits.upstream_total_ms);
         let mut refused_version = None;
         loop {
-            let tokens = self.credential_in_time(tenant, connection, refused_version, deadline).await?;
+            let tokens = self
+                .credential_in_time(tenant, connection, refused_version, deadline)
+                .await?;
             let origin = api_origin(configured, connection, &tokens)?;
             let mut headers = headers.clone();
             headers.insert(AUTHORIZATION, bearer(&tokens)?);
@@ -71,7 +87,13 @@ impl Inner {
             };
             let body = read_body(&head.headers, body, limits).await?;
             observe(&connection.provider, head.status.as_u16(), sent_at);
-            let judged = self.judge(configured, connection, head.status.as_u16(), &head.headers, || body_value(&body));
+            let judged = self.judge(
+                configured,
+                connection,
+                head.status.as_u16(),
+                &head.headers,
+                || body_value(&body),
+            );
             if judged.session_expired && refused_version.is_none() {
                 refused_version = Some(tokens.version);
                 continue;
@@ -168,7 +190,10 @@ pub(crate) fn api_origin(
 ) -> Result<Origin, CallError> {
     origin_of(
         configured,
-        tokens.instance_url.as_deref().or(connection.instance_url.as_deref()),
+        tokens
+            .instance_url
+            .as_deref()
+            .or(connection.instance_url.as_deref()),
     )
 }
 
@@ -213,7 +238,10 @@ fn is_whole(document: &ProviderDocument, path: &str) -> bool {
         return fixed.len() > 1 && path.starts_with(fixed);
     }
     let fixed = fixed.trim_end_matches('/');
-    !fixed.is_empty() && path.strip_prefix(fixed).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    !fixed.is_empty()
+        && path
+            .strip_prefix(fixed)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn call_headers(document: &ProviderDocument, call: &Call) -> Result<HeaderMap, CallError> {
@@ -225,7 +253,11 @@ fn call_headers(document: &ProviderDocument, call: &Call) -> Result<HeaderMap, C
     }
     add_document_headers(document, &mut headers)?;
     for (index, (name, value)) in call.headers.iter().enumerate() {
-        let again = call.headers.iter().take(index).any(|(earlier, _)| earlier == name);
+        let again = call
+            .headers
+            .iter()
+            .take(index)
+            .any(|(earlier, _)| earlier == name);
         if again {
             headers.append(name.clone(), value.clone());
         } else {
@@ -241,7 +273,10 @@ fn call_headers(document: &ProviderDocument, call: &Call) -> Result<HeaderMap, C
 }
 
 /// The headers that the provider's document asks for on every call.
-pub(crate) fn add_document_headers(document: &ProviderDocument, headers: &mut HeaderMap) -> Result<(), CallError> {
+pub(crate) fn add_document_headers(
+    document: &ProviderDocument,
+    headers: &mut HeaderMap,
+) -> Result<(), CallError> {
     for (name, value) in &document.api.request_headers {
         let wrong = |_| CallError::Misconfigured {
             what: format!("provider.yaml: api.request_headers.{name} is not a header"),

@@ -115,7 +115,11 @@ struct Login {
 
 impl Configured {
     /// The login origin of an environment. `login_host` is a host or an origin, for environments that need one.
-    pub(crate) fn login_origin(&self, environment: &str, login_host: Option<&str>) -> Result<Origin, LoginError> {
+    pub(crate) fn login_origin(
+        &self,
+        environment: &str,
+        login_host: Option<&str>,
+    ) -> Result<Origin, LoginError> {
         let login = self.login(environment)?;
         let environment = environment.to_owned();
         match (&login.fixed, login_host) {
@@ -146,11 +150,13 @@ impl Configured {
     }
 
     fn login(&self, environment: &str) -> Result<&Login, LoginError> {
-        self.logins.get(environment).ok_or_else(|| LoginError::Environment {
-            provider: self.document.name.clone(),
-            environment: environment.to_owned(),
-            known: sorted(self.logins.keys()),
-        })
+        self.logins
+            .get(environment)
+            .ok_or_else(|| LoginError::Environment {
+                provider: self.document.name.clone(),
+                environment: environment.to_owned(),
+                known: sorted(self.logins.keys()),
+            })
     }
 
     /// The version of the API that a connection uses.
@@ -214,11 +220,16 @@ impl Checked {
 /// The public URL without a slash at the end. A path before ours is allowed; anything after is not.
 fn public_url(text: &str) -> Result<String, SettingsError> {
     let wrong = |message: &str| SettingsError::new("public_url", message);
-    let url = url::Url::parse(text).map_err(|_| wrong("must be a URL, as `https://crosswalk.example.com`"))?;
+    let url =
+        url::Url::parse(text).map_err(|_| wrong("must be a URL, as `https://crosswalk.example.com`"))?;
     if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
         return Err(wrong("must begin with https:// (http:// only for development)"));
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
         return Err(wrong("must hold neither a user nor a query nor a fragment"));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
@@ -231,7 +242,10 @@ fn configure(
     allow: &[Origin],
 ) -> Result<Configured, SettingsError> {
     if app.client_id.is_empty() {
-        return Err(SettingsError::new(format!("{key}.client_id"), "must not be empty"));
+        return Err(SettingsError::new(
+            format!("{key}.client_id"),
+            "must not be empty",
+        ));
     }
     if let Some(version) = &app.api_version
         && !document.accepts_version(version)
@@ -248,7 +262,10 @@ fn configure(
     {
         return Err(SettingsError::new(
             format!("{key}.login_urls.{unknown}"),
-            format!("no such environment; known: {}", sorted(document.environments.keys())),
+            format!(
+                "no such environment; known: {}",
+                sorted(document.environments.keys())
+            ),
         ));
     }
     let origin = |key: String, text: &str| {
@@ -258,7 +275,10 @@ fn configure(
     for (name, environment) in &document.environments {
         let fixed = match (app.login_urls.get(name), &environment.login_url) {
             (Some(text), _) => Some(origin(format!("{key}.login_urls.{name}"), text)?),
-            (None, Some(text)) => Some(origin(format!("provider.yaml: environments.{name}.login_url"), text)?),
+            (None, Some(text)) => Some(origin(
+                format!("provider.yaml: environments.{name}.login_url"),
+                text,
+            )?),
             (None, None) => None,
         };
         let exact: Vec<Origin> = allow.iter().chain(&fixed).cloned().collect();

@@ -48,8 +48,9 @@ pub(crate) fn unzip(zipped: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     let mut decoder = MultiGzDecoder::new(Capped::new(max_bytes));
     decoder.write_all(zipped).ok()?;
     // A cut-off stream still gives what was there: this is used to look at the beginning of an error.
-    let _ = decoder.try_finish();
-    Some(std::mem::take(&mut decoder.get_mut().bytes))
+    let whole = decoder.try_finish().is_ok();
+    let bytes = std::mem::take(&mut decoder.get_mut().bytes);
+    (whole || !bytes.is_empty()).then_some(bytes)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,11 @@ pub(crate) fn content_encoding(headers: &HeaderMap) -> Encoding {
     encoding
 }
 
-async fn read_plain(headers: &HeaderMap, mut body: Incoming, limits: BodyLimits) -> Result<Bytes, EgressError> {
+async fn read_plain(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    limits: BodyLimits,
+) -> Result<Bytes, EgressError> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())

@@ -9,17 +9,61 @@ use crate::hosts::Origin;
 #[test]
 fn only_public_addresses_pass() {
     for address in [
-        "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1",
-        "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1",
-        "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1",
-        "255.255.255.255", "::", "::1", "::ffff:8.8.8.8", "::ffff:127.0.0.1", "::8.8.8.8", "64:ff9b::808:808",
-        "64:ff9b:1::1", "100::1", "2001::1", "2001:20::1", "2001:db8::1", "2002:7f00:1::1", "3fff::1", "fc00::1",
-        "fd12:3456::1", "fe80::1", "fec0::1", "ff02::1",
+        "0.0.0.0",
+        "0.1.2.3",
+        "10.0.0.1",
+        "10.255.255.255",
+        "100.64.0.1",
+        "100.127.255.255",
+        "127.0.0.1",
+        "127.255.0.1",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.8",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "198.19.255.255",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "239.1.1.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:8.8.8.8",
+        "::ffff:127.0.0.1",
+        "::8.8.8.8",
+        "64:ff9b::808:808",
+        "64:ff9b:1::1",
+        "100::1",
+        "2001::1",
+        "2001:20::1",
+        "2001:db8::1",
+        "2002:7f00:1::1",
+        "3fff::1",
+        "fc00::1",
+        "fd12:3456::1",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
     ] {
         let parsed: IpAddr = address.parse().expect("an address");
         assert!(!is_public(parsed), "{address} passed");
     }
-    for address in ["1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1", "2606:4700::1", "2a00::1"] {
+    for address in [
+        "1.1.1.1",
+        "8.8.8.8",
+        "100.63.255.255",
+        "100.128.0.1",
+        "172.15.0.1",
+        "172.32.0.1",
+        "2606:4700::1",
+        "2a00::1",
+    ] {
         let parsed: IpAddr = address.parse().expect("an address");
         assert!(is_public(parsed), "{address} did not pass");
     }
@@ -28,8 +72,21 @@ fn only_public_addresses_pass() {
 #[test]
 fn the_host_of_a_uri_is_the_origin_s_whatever_the_target_holds() {
     let origin = Origin::parse("https://acme.example.com").expect("an origin");
-    assert_eq!(absolute_uri(&origin, "/a?b=c").map(|uri| uri.to_string()), Ok("https://acme.example.com/a?b=c".to_owned()));
-    for target in ["", "a", ".evil.com/a", "@evil.com/", ":80/a", "https://evil.com/", "?a", "/a b", "/a\r\nHost: evil.com"] {
+    assert_eq!(
+        absolute_uri(&origin, "/a?b=c").map(|uri| uri.to_string()),
+        Ok("https://acme.example.com/a?b=c".to_owned())
+    );
+    for target in [
+        "",
+        "a",
+        ".evil.com/a",
+        "@evil.com/",
+        ":80/a",
+        "https://evil.com/",
+        "?a",
+        "/a b",
+        "/a\r\nHost: evil.com",
+    ] {
         assert!(absolute_uri(&origin, target).is_err(), "{target:?}");
     }
     let with_slashes = absolute_uri(&origin, "//evil.com/a").expect("a path of this host");
@@ -43,7 +100,12 @@ fn redirects_are_told_from_other_300s() {
     somewhere.insert("location", HeaderValue::from_static("https://evil.com"));
     for status in [301, 302, 303, 305, 307, 308] {
         let status = StatusCode::from_u16(status).expect("a status");
-        assert_eq!(refuse_redirect(status, &none), Err(EgressError::Redirect { status: status.as_u16() }));
+        assert_eq!(
+            refuse_redirect(status, &none),
+            Err(EgressError::Redirect {
+                status: status.as_u16()
+            })
+        );
     }
     assert!(refuse_redirect(StatusCode::MULTIPLE_CHOICES, &somewhere).is_err());
     assert!(refuse_redirect(StatusCode::MULTIPLE_CHOICES, &none).is_ok());

@@ -284,11 +284,16 @@ fn a_provider_s_own_hosts_are_accepted_in_one_spelling() {
             "https://acme--box.sandbox.my.example.com",
         ),
         ("https://a.my.example.mil", "https://a.my.example.mil"),
-        ("https://xn--bcher-kva.my.example.com", "https://xn--bcher-kva.my.example.com"),
+        (
+            "https://xn--bcher-kva.my.example.com",
+            "https://xn--bcher-kva.my.example.com",
+        ),
         ("http://127.0.0.1:8081", "http://127.0.0.1:8081"),
         ("http://127.0.0.1:8081/", "http://127.0.0.1:8081"),
     ] {
-        let read = rules().check(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let read = rules()
+            .check(text)
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(read.as_str(), origin);
     }
 }
@@ -301,13 +306,25 @@ fn an_origin_tells_its_parts() {
     let origin = Origin::parse("https://[::1]").expect("an origin");
     assert_eq!(origin.host(), "[::1]");
     let origin = Origin::parse("https://Login.Example.com:443").expect("an origin");
-    assert_eq!((origin.as_str(), origin.host()), ("https://login.example.com", "login.example.com"));
+    assert_eq!(
+        (origin.as_str(), origin.host()),
+        ("https://login.example.com", "login.example.com")
+    );
     assert!(!origin.host_is_address());
 }
 
 #[test]
 fn a_suffix_without_a_dot_or_with_one_label_is_refused() {
-    for suffix in ["my.example.com", ".com", ".", "", ".My.Example.com", "..example.com", ".example.com.", ".0.1"] {
+    for suffix in [
+        "my.example.com",
+        ".com",
+        ".",
+        "",
+        ".My.Example.com",
+        "..example.com",
+        ".example.com.",
+        ".0.1",
+    ] {
         assert!(HostRules::new(&[suffix.to_owned()], &[]).is_err(), "{suffix}");
     }
 }

@@ -130,7 +130,10 @@ fn every_hostile_path_is_refused() {
     for path in HOSTILE {
         assert!(caller_path(path).is_err(), "accepted {path:?}");
     }
-    assert_eq!(caller_path(&format!("/{}", "a".repeat(9_000))), Err(PathError::TooLong));
+    assert_eq!(
+        caller_path(&format!("/{}", "a".repeat(9_000))),
+        Err(PathError::TooLong)
+    );
 }
 
 #[test]
@@ -139,7 +142,10 @@ fn honest_paths_come_out_in_one_spelling() {
         ("/", "/"),
         ("/a", "/a"),
         ("/a/", "/a/"),
-        ("/data/v60.0/objects/Thing__c/001", "/data/v60.0/objects/Thing__c/001"),
+        (
+            "/data/v60.0/objects/Thing__c/001",
+            "/data/v60.0/objects/Thing__c/001",
+        ),
         ("/objects/Thing:search", "/objects/Thing:search"),
         ("/a%20b", "/a%20b"),
         ("/%61", "/a"),
@@ -148,7 +154,10 @@ fn honest_paths_come_out_in_one_spelling() {
         ("/a.b", "/a.b"),
         ("/a+b,c=(d)!$&'*", "/a+b,c=(d)!$&'*"),
     ] {
-        assert_eq!(caller_path(raw).map(|path| path.as_str().to_owned()), Ok(written.to_owned()));
+        assert_eq!(
+            caller_path(raw).map(|path| path.as_str().to_owned()),
+            Ok(written.to_owned())
+        );
     }
     let below = caller_path("/a").expect("a path").below("/data/v1/");
     assert_eq!(below.as_str(), "/data/v1/a");
@@ -175,11 +184,17 @@ fn our_own_paths_may_hold_an_address_of_mail_but_no_delimiters() {
 
 #[test]
 fn queries_keep_their_order_and_lose_nothing_but_bare_specials() {
-    assert_eq!(raw_query("b=2&a=1&a=%20x+y&flag"), Ok("b=2&a=1&a=%20x+y&flag".to_owned()));
+    assert_eq!(
+        raw_query("b=2&a=1&a=%20x+y&flag"),
+        Ok("b=2&a=1&a=%20x+y&flag".to_owned())
+    );
     assert_eq!(raw_query("q={\"a\"}"), Ok("q=%7B%22a%22%7D".to_owned()));
     for raw in ["a#b", "a b", "a\r\nb", "é", "a\0"] {
         assert_eq!(raw_query(raw), Err(PathError::Query), "{raw:?}");
     }
-    let parameters = [("q".to_owned(), "a+b 'c' & d=é".to_owned()), ("x".to_owned(), String::new())];
+    let parameters = [
+        ("q".to_owned(), "a+b 'c' & d=é".to_owned()),
+        ("x".to_owned(), String::new()),
+    ];
     assert_eq!(query_text(&parameters), "q=a%2Bb%20%27c%27%20%26%20d%3D%C3%A9&x=");
 }

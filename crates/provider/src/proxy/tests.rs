@@ -9,7 +9,15 @@ fn names_listed_in_connection_are_for_one_hop() {
     headers.append(CONNECTION, HeaderValue::from_static("close, X-Secret ,,"));
     headers.append(CONNECTION, HeaderValue::from_static("Accept"));
     let named = named_in_connection(&headers);
-    for name in ["x-secret", "accept", "transfer-encoding", "te", "upgrade", "connection", "proxy-authorization"] {
+    for name in [
+        "x-secret",
+        "accept",
+        "transfer-encoding",
+        "te",
+        "upgrade",
+        "connection",
+        "proxy-authorization",
+    ] {
         assert!(is_hop_by_hop(name, &named), "{name}");
     }
     assert!(!is_hop_by_hop("content-type", &named));

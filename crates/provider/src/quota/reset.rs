@@ -84,7 +84,10 @@ fn decimal(text: &str) -> Option<(u64, u32)> {
     }
     let mut thousandths = 0;
     for place in 0..3 {
-        let digit = fraction.as_bytes().get(place).map_or(0, |byte| u32::from(byte - b'0'));
+        let digit = fraction
+            .as_bytes()
+            .get(place)
+            .map_or(0, |byte| u32::from(byte - b'0'));
         thousandths = thousandths * 10 + digit;
     }
     if fraction.bytes().skip(3).any(|byte| byte != b'0') {
@@ -110,6 +113,12 @@ fn date_ms(text: &str) -> Option<i64> {
     let obsolete = [("%A, %d-%b-%y %H:%M:%S GMT"), ("%a %b %e %H:%M:%S %Y")];
     obsolete.into_iter().find_map(|form| {
         let civil = jiff::civil::DateTime::strptime(form, text).ok()?;
-        Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
+        Some(
+            civil
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .ok()?
+                .timestamp()
+                .as_millisecond(),
+        )
     })
 }

@@ -22,7 +22,12 @@ fn quota(limit: Option<u64>, remaining: u64, window_s: Option<u64>, reset: Optio
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     pairs
         .iter()
-        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value")))
+        .map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).expect("a value"),
+            )
+        })
         .collect()
 }
 
@@ -38,13 +43,20 @@ fn texts(headers: Vec<(HeaderName, HeaderValue)>) -> Vec<(String, String)> {
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Claim 19: `api-usage=45032/100000` told by a document as limit and remaining.
 #[test]
 fn a_usage_without_reset_gives_limit_and_remaining_and_no_reset() {
-    let read = readings(vec![quota(Some(100_000), 100_000 - 45_032, Some(86_400), None)], &HeaderMap::new(), NOW_MS);
+    let read = readings(
+        vec![quota(Some(100_000), 100_000 - 45_032, Some(86_400), None)],
+        &HeaderMap::new(),
+        NOW_MS,
+    );
     assert_eq!(
         written(&read, Dialect::Both),
         pairs(&[
@@ -122,7 +134,11 @@ fn the_provider_s_own_date_cancels_clock_skew() {
 
 #[test]
 fn a_reset_never_lies_outside_its_window_and_remaining_never_above_its_limit() {
-    let read = readings(vec![quota(Some(110), 200, Some(10), Some("60"))], &HeaderMap::new(), NOW_MS);
+    let read = readings(
+        vec![quota(Some(110), 200, Some(10), Some("60"))],
+        &HeaderMap::new(),
+        NOW_MS,
+    );
     assert_eq!((read[0].remaining, read[0].reset_s), (110, Some(10)));
 }
 
@@ -142,7 +158,11 @@ fn of_several_allowances_the_older_fields_tell_the_tightest() {
     let mut burst = quota(Some(10), 9, Some(10), None);
     burst.policy = "burst \"x\\y\" é".to_owned();
     burst.unit = Some("concurrent-requests".to_owned());
-    let read = readings(vec![burst, quota(Some(1_000), 100, Some(86_400), Some("30"))], &HeaderMap::new(), NOW_MS);
+    let read = readings(
+        vec![burst, quota(Some(1_000), 100, Some(86_400), Some("30"))],
+        &HeaderMap::new(),
+        NOW_MS,
+    );
     assert_eq!(
         written(&read, Dialect::Both),
         pairs(&[
@@ -150,7 +170,10 @@ fn of_several_allowances_the_older_fields_tell_the_tightest() {
                 "ratelimit-policy",
                 "\"burst \\\"x\\\\y\\\" -\";q=10;qu=\"concurrent-requests\";w=10, \"daily\";q=1000;w=86400",
             ),
-            ("ratelimit", "\"burst \\\"x\\\\y\\\" -\";r=9, \"daily\";r=100;t=30"),
+            (
+                "ratelimit",
+                "\"burst \\\"x\\\\y\\\" -\";r=9, \"daily\";r=100;t=30"
+            ),
             ("ratelimit-limit", "1000"),
             ("ratelimit-remaining", "100"),
             ("ratelimit-reset", "30"),
@@ -187,7 +210,10 @@ fn what_the_provider_sends_itself_passes_unchanged_and_the_other_family_is_fille
         ("ratelimit", "\"a,b;c\";r=50;t=30"),
     ]);
     let read = readings(Vec::new(), &upstream, NOW_MS);
-    assert_eq!((read[0].policy.as_str(), read[0].limit, read[0].reset_s), ("a,b;c", Some(100), Some(30)));
+    assert_eq!(
+        (read[0].policy.as_str(), read[0].limit, read[0].reset_s),
+        ("a,b;c", Some(100), Some(30))
+    );
     let texts = texts(rate_limit_headers_for(&read, &upstream, Dialect::Both));
     assert!(texts.contains(&("ratelimit-limit".to_owned(), "100".to_owned())));
     assert!(texts.contains(&("ratelimit".to_owned(), "\"a,b;c\";r=50;t=30".to_owned())));
@@ -196,7 +222,15 @@ fn what_the_provider_sends_itself_passes_unchanged_and_the_other_family_is_fille
 
 #[test]
 fn malformed_fields_of_a_provider_are_ignored() {
-    for value in ["garbage", "\"a", "limit=100, remaining=50, reset=5", "\"a\";r=x", ";;;", ",,,", "\"a\";r=-1"] {
+    for value in [
+        "garbage",
+        "\"a",
+        "limit=100, remaining=50, reset=5",
+        "\"a\";r=x",
+        ";;;",
+        ",,,",
+        "\"a\";r=-1",
+    ] {
         let read = readings(Vec::new(), &headers(&[("ratelimit", value)]), NOW_MS);
         assert!(read.is_empty(), "{value}: {read:?}");
     }

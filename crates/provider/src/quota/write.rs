@@ -52,7 +52,9 @@ pub fn rate_limit_headers(readings: &[QuotaReading], dialect: Dialect) -> Vec<(H
         push(&mut headers, RATE_LIMIT, &limits.join(", "));
     }
     if dialect.writes_legacy()
-        && let Some(tightest) = readings.iter().min_by(|left, right| used_up(left).total_cmp(&used_up(right)))
+        && let Some(tightest) = readings
+            .iter()
+            .min_by(|left, right| used_up(left).total_cmp(&used_up(right)))
     {
         if let Some(limit) = tightest.limit {
             push(&mut headers, LIMIT, &limit.to_string());
@@ -78,15 +80,24 @@ pub fn rate_limit_headers_for(
         forwarded.extend([POLICY, RATE_LIMIT, LIMIT, REMAINING, RESET]);
     }
     for name in &forwarded {
-        headers.extend(upstream.get_all(name).iter().map(|value| (name.clone(), value.clone())));
+        headers.extend(
+            upstream
+                .get_all(name)
+                .iter()
+                .map(|value| (name.clone(), value.clone())),
+        );
     }
     // A family that the provider speaks is not mixed with our own numbers.
     let speaks_ietf = upstream.contains_key(RATE_LIMIT) || upstream.contains_key(POLICY);
-    let speaks_legacy = [LIMIT, REMAINING, RESET].iter().any(|name| upstream.contains_key(name));
-    let ours = rate_limit_headers(readings, dialect).into_iter().filter(|(name, _)| {
-        let ietf = *name == POLICY || *name == RATE_LIMIT;
-        if ietf { !speaks_ietf } else { !speaks_legacy }
-    });
+    let speaks_legacy = [LIMIT, REMAINING, RESET]
+        .iter()
+        .any(|name| upstream.contains_key(name));
+    let ours = rate_limit_headers(readings, dialect)
+        .into_iter()
+        .filter(|(name, _)| {
+            let ietf = *name == POLICY || *name == RATE_LIMIT;
+            if ietf { !speaks_ietf } else { !speaks_legacy }
+        });
     headers.extend(ours);
     headers
 }
@@ -187,7 +198,10 @@ pub(super) fn read_upstream(headers: &HeaderMap) -> Vec<Quota> {
         limit: number(&LIMIT),
         remaining,
         window_s: None,
-        reset: headers.get(RESET).and_then(|value| value.to_str().ok()).map(str::to_owned),
+        reset: headers
+            .get(RESET)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
         unit: None,
     }]
 }

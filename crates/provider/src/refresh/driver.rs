@@ -7,8 +7,8 @@ use std::time::Duration;
 use mapping::{TokenFacts, TokenFault};
 use model::Secret;
 use store::{
-    Connection, Lease, LeaseOutcome, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, StoreError, Tenant, Tokens,
-    VersionedTokens,
+    Connection, Lease, LeaseOutcome, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, StoreError,
+    Tenant, Tokens, VersionedTokens,
 };
 use tokio::time::Instant;
 
@@ -25,7 +25,13 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 const SEND_MARGIN_MS: u64 = 3_000;
 
 /// Runs one refresh to its end. Removes its entry from the flights however it ends.
-pub(crate) async fn run(inner: Arc<Inner>, tenant: Tenant, connection: Arc<Connection>, above: i64, answering: Answering) {
+pub(crate) async fn run(
+    inner: Arc<Inner>,
+    tenant: Tenant,
+    connection: Arc<Connection>,
+    above: i64,
+    answering: Answering,
+) {
     let guard = LeaveOnDrop {
         inner: Arc::clone(&inner),
         connection: Arc::clone(&connection),
@@ -184,16 +190,15 @@ impl Driver {
     }
 
     /// Bounds a statement and turns its failure into an event, keeping the words for the answer.
-    async fn ask<T>(
-        &mut self,
-        asking: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, Event> {
-        let result = tokio::time::timeout(STORE_TIMEOUT, asking).await.unwrap_or_else(|_| {
-            Err(StoreError::Unavailable {
-                service: "database",
-                reason: format!("no answer within {} ms", STORE_TIMEOUT.as_millis()),
-            })
-        });
+    async fn ask<T>(&mut self, asking: impl Future<Output = Result<T, StoreError>>) -> Result<T, Event> {
+        let result = tokio::time::timeout(STORE_TIMEOUT, asking)
+            .await
+            .unwrap_or_else(|_| {
+                Err(StoreError::Unavailable {
+                    service: "database",
+                    reason: format!("no answer within {} ms", STORE_TIMEOUT.as_millis()),
+                })
+            });
         result.map_err(|error| {
             let event = if error == StoreError::NotFound {
                 Event::RowGone
@@ -249,9 +254,16 @@ impl Driver {
             wall_ms: self.inner.clock.now_ms(),
         });
         let store = self.inner.store.clone();
-        let (tenant, id, owner) = (self.tenant.clone(), self.connection.id.clone(), self.owner.clone());
+        let (tenant, id, owner) = (
+            self.tenant.clone(),
+            self.connection.id.clone(),
+            self.owner.clone(),
+        );
         let lease_ms = self.inner.settings.limits.refresh_lease_ms;
-        match self.ask(store.claim_refresh(&tenant, &id, version, &owner, lease_ms)).await {
+        match self
+            .ask(store.claim_refresh(&tenant, &id, version, &owner, lease_ms))
+            .await
+        {
             Ok(RefreshClaim::Claimed { fence }) => Event::Claimed { fence },
             Ok(RefreshClaim::Held { lease_left_ms }) => Event::ClaimHeld {
                 left_ms: u64::try_from(lease_left_ms).unwrap_or(1),
@@ -290,7 +302,15 @@ impl Driver {
         if !may_send() {
             return Event::Lapsed;
         }
-        let reply = present_refresh_token(&inner.egress, configured, &login, &refresh_token, timeout, may_send).await;
+        let reply = present_refresh_token(
+            &inner.egress,
+            configured,
+            &login,
+            &refresh_token,
+            timeout,
+            may_send,
+        )
+        .await;
         match reply {
             TokenReply::Granted(facts) => self.granted(configured, facts),
             TokenReply::Refused(TokenFault::Dead) => Event::RefusedDead,
@@ -315,18 +335,20 @@ impl Driver {
         };
         // A host that we may not talk to is dropped, the tokens are kept: they are for the host that is stored, and
         // without them the grant would be lost.
-        let instance_url = facts.instance_url.and_then(|text| match configured.api_hosts.check(&text) {
-            Ok(origin) => Some(origin.as_str().to_owned()),
-            Err(error) => {
-                metrics::counter!("crosswalk_instance_url_refused_total").increment(1);
-                tracing::error!(
-                    connection = %self.connection.id,
-                    reason = %error,
-                    "a token reply named a host that is not allowed; the stored host stays"
-                );
-                None
-            }
-        });
+        let instance_url = facts
+            .instance_url
+            .and_then(|text| match configured.api_hosts.check(&text) {
+                Ok(origin) => Some(origin.as_str().to_owned()),
+                Err(error) => {
+                    metrics::counter!("crosswalk_instance_url_refused_total").increment(1);
+                    tracing::error!(
+                        connection = %self.connection.id,
+                        reason = %error,
+                        "a token reply named a host that is not allowed; the stored host stays"
+                    );
+                    None
+                }
+            });
         self.granted = Some(Refreshed {
             tokens: Tokens {
                 access_token,
@@ -345,12 +367,18 @@ impl Driver {
         };
         let store = self.inner.store.clone();
         let (tenant, id) = (self.tenant.clone(), self.connection.id.clone());
-        match self.ask(store.save_refreshed(&tenant, &id, version, fence, &granted)).await {
+        match self
+            .ask(store.save_refreshed(&tenant, &id, version, fence, &granted))
+            .await
+        {
             Ok(SaveOutcome::Saved { version }) => Event::Saved { version },
             Ok(SaveOutcome::Superseded) => Event::Superseded,
             Err(Event::RowGone) => {
                 // Deleted meanwhile: nobody will ever use this grant again.
-                let token = granted.tokens.refresh_token.unwrap_or(granted.tokens.access_token);
+                let token = granted
+                    .tokens
+                    .refresh_token
+                    .unwrap_or(granted.tokens.access_token);
                 self.revoke(&token).await;
                 Event::RowGone
             }
@@ -386,7 +414,10 @@ impl Driver {
     async fn mark(&mut self, version: i64, fence: i64, reason: &str) -> Event {
         let store = self.inner.store.clone();
         let (tenant, id) = (self.tenant.clone(), self.connection.id.clone());
-        match self.ask(store.mark_needs_reauth(&tenant, &id, version, fence, reason)).await {
+        match self
+            .ask(store.mark_needs_reauth(&tenant, &id, version, fence, reason))
+            .await
+        {
             Ok(done) => Event::Marked { done },
             Err(event) => event,
         }
@@ -429,7 +460,10 @@ impl Driver {
         self.inner.random.fill(&mut byte);
         // Between three and five quarters, so that nodes that began together do not stay together.
         let pause_ms = (pause_ms * (384 + u64::from(byte[0])) / 512).max(1);
-        self.inner.store.wait_for_change(&self.connection.id, pause_ms).await;
+        self.inner
+            .store
+            .wait_for_change(&self.connection.id, pause_ms)
+            .await;
         Event::Waited {
             time_up: Instant::now() >= self.time_up_at,
             draining: self.inner.stopping.is_cancelled(),

@@ -240,15 +240,32 @@ struct Claim {
 enum State {
     Idle,
     Reading,
-    Leasing { version: i64, refreshable: bool },
-    Claiming { version: i64, refreshable: bool },
+    Leasing {
+        version: i64,
+        refreshable: bool,
+    },
+    Claiming {
+        version: i64,
+        refreshable: bool,
+    },
     Posting(Claim),
     /// Refused as dead: has somebody else got new tokens meanwhile?
     Verifying(Claim),
     Marking(Claim),
-    Saving { claim: Claim, failures: u8, spilled: bool },
-    Spilling { claim: Claim, failures: u8 },
-    SavePause { claim: Claim, failures: u8, spilled: bool },
+    Saving {
+        claim: Claim,
+        failures: u8,
+        spilled: bool,
+    },
+    Spilling {
+        claim: Claim,
+        failures: u8,
+    },
+    SavePause {
+        claim: Claim,
+        failures: u8,
+        spilled: bool,
+    },
     Waiting,
     Done,
 }
@@ -287,9 +304,25 @@ impl Machine {
             (State::Posting(claim), event) => self.posted(claim, event),
             (State::Verifying(claim), event) => self.verified(claim, event),
             (State::Marking(claim), event) => self.marked(claim, event),
-            (State::Saving { claim, failures, spilled }, event) => self.saved(claim, failures, spilled, event),
-            (State::Spilling { claim, failures }, Event::Spilled { durable }) => save_pause(claim, failures, durable),
-            (State::SavePause { claim, failures, spilled }, Event::Waited { draining, .. }) => {
+            (
+                State::Saving {
+                    claim,
+                    failures,
+                    spilled,
+                },
+                event,
+            ) => self.saved(claim, failures, spilled, event),
+            (State::Spilling { claim, failures }, Event::Spilled { durable }) => {
+                save_pause(claim, failures, durable)
+            }
+            (
+                State::SavePause {
+                    claim,
+                    failures,
+                    spilled,
+                },
+                Event::Waited { draining, .. },
+            ) => {
                 if spilled && (draining || failures >= SAVES_MAX) {
                     // The sealed copy outlives this process; whoever claims next applies it first.
                     finish_with(vec![Command::ReleaseLease], Outcome::SaveFailed)
@@ -313,10 +346,9 @@ impl Machine {
     fn read(&mut self, event: Event) -> Step {
         match event {
             Event::Row { version, .. } if version > self.above => finish(Outcome::Current { version }),
-            Event::Row { version, refreshable } => (
-                State::Leasing { version, refreshable },
-                vec![Command::TakeLease],
-            ),
+            Event::Row { version, refreshable } => {
+                (State::Leasing { version, refreshable }, vec![Command::TakeLease])
+            }
             Event::RowGone => finish(Outcome::Gone),
             _ => finish(Outcome::StoreDown),
         }
@@ -335,10 +367,9 @@ impl Machine {
 
     fn claiming(&mut self, version: i64, refreshable: bool, event: Event) -> Step {
         match event {
-            Event::Claimed { fence } if refreshable => (
-                State::Posting(Claim { version, fence }),
-                vec![Command::Post],
-            ),
+            Event::Claimed { fence } if refreshable => {
+                (State::Posting(Claim { version, fence }), vec![Command::Post])
+            }
             Event::Claimed { fence } => mark(Claim { version, fence }, MarkReason::NoRefreshToken),
             Event::ClaimHeld { left_ms } => self.wait(vec![Command::ReleaseLease], left_ms),
             Event::ClaimAdvanced { version } if version > self.above => {
@@ -433,7 +464,9 @@ impl Machine {
     }
 
     fn wait(&mut self, mut commands: Vec<Command>, at_most_ms: u64) -> Step {
-        let pause_ms = (POLL_FIRST_MS << self.polls).min(POLL_MAX_MS).min(at_most_ms.max(1));
+        let pause_ms = (POLL_FIRST_MS << self.polls)
+            .min(POLL_MAX_MS)
+            .min(at_most_ms.max(1));
         self.polls = (self.polls + 1).min(3);
         commands.push(Command::Wait { pause_ms });
         (State::Waiting, commands)
@@ -479,7 +512,14 @@ fn save(claim: Claim, failures: u8, spilled: bool) -> Step {
         version: claim.version,
         fence: claim.fence,
     });
-    (State::Saving { claim, failures, spilled }, commands)
+    (
+        State::Saving {
+            claim,
+            failures,
+            spilled,
+        },
+        commands,
+    )
 }
 
 fn save_pause(claim: Claim, failures: u8, spilled: bool) -> Step {
@@ -491,7 +531,14 @@ fn save_pause(claim: Claim, failures: u8, spilled: bool) -> Step {
     commands.push(Command::Wait {
         pause_ms: (SAVE_PAUSE_FIRST_MS << doublings).min(SAVE_PAUSE_MAX_MS),
     });
-    (State::SavePause { claim, failures, spilled }, commands)
+    (
+        State::SavePause {
+            claim,
+            failures,
+            spilled,
+        },
+        commands,
+    )
 }
 
 #[cfg(test)]

@@ -44,7 +44,10 @@ pub(crate) async fn present_refresh_token(
     may_send: impl FnOnce() -> bool + Send,
 ) -> TokenReply {
     // No `scope`: some providers refuse a refresh that names one, and none needs it.
-    let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh_token.expose()),
+    ];
     post(egress, configured, login, &fields, timeout, may_send).await
 }
 

@@ -2,7 +2,7 @@ use std::collections::{HashSet, VecDeque};
 
 use store::ConnectionState;
 
-use super::{Command, Event, MarkReason, Machine, Outcome, Release};
+use super::{Command, Event, Machine, MarkReason, Outcome, Release};
 
 /// Every event, with values on both sides of every comparison that the machine makes.
 fn events() -> Vec<Event> {
@@ -16,7 +16,9 @@ fn events() -> Vec<Event> {
         Event::Claimed { fence: 7 },
         Event::ClaimHeld { left_ms: 0 },
         Event::ClaimHeld { left_ms: 20_000 },
-        Event::ClaimNotActive { state: ConnectionState::NeedsReauth },
+        Event::ClaimNotActive {
+            state: ConnectionState::NeedsReauth,
+        },
         Event::Lapsed,
         Event::NotSent,
         Event::Granted,
@@ -50,33 +52,37 @@ fn answers(command: Command) -> Vec<Event> {
     let fits = |event: &Event| {
         matches!(
             (command, event),
-            (Command::ReadRow, Event::Row { .. } | Event::RowGone | Event::StoreDown)
-                | (Command::TakeLease, Event::Leased | Event::LeaseBusy | Event::LeaseDown)
+            (
+                Command::ReadRow,
+                Event::Row { .. } | Event::RowGone | Event::StoreDown
+            ) | (
+                Command::TakeLease,
+                Event::Leased | Event::LeaseBusy | Event::LeaseDown
+            ) | (
+                Command::Claim { .. },
+                Event::Claimed { .. }
+                    | Event::ClaimHeld { .. }
+                    | Event::ClaimAdvanced { .. }
+                    | Event::ClaimNotActive { .. }
+                    | Event::RowGone
+                    | Event::StoreDown
+            ) | (
+                Command::Post,
+                Event::Lapsed
+                    | Event::NotSent
+                    | Event::Granted
+                    | Event::RefusedDead
+                    | Event::RefusedBusy
+                    | Event::RefusedMisconfigured
+                    | Event::Unknown
+            ) | (
+                Command::Save { .. },
+                Event::Saved { .. } | Event::Superseded | Event::RowGone | Event::StoreDown
+            ) | (Command::Spill { .. }, Event::Spilled { .. })
                 | (
-                    Command::Claim { .. },
-                    Event::Claimed { .. }
-                        | Event::ClaimHeld { .. }
-                        | Event::ClaimAdvanced { .. }
-                        | Event::ClaimNotActive { .. }
-                        | Event::RowGone
-                        | Event::StoreDown
+                    Command::Mark { .. },
+                    Event::Marked { .. } | Event::RowGone | Event::StoreDown
                 )
-                | (
-                    Command::Post,
-                    Event::Lapsed
-                        | Event::NotSent
-                        | Event::Granted
-                        | Event::RefusedDead
-                        | Event::RefusedBusy
-                        | Event::RefusedMisconfigured
-                        | Event::Unknown
-                )
-                | (
-                    Command::Save { .. },
-                    Event::Saved { .. } | Event::Superseded | Event::RowGone | Event::StoreDown
-                )
-                | (Command::Spill { .. }, Event::Spilled { .. })
-                | (Command::Mark { .. }, Event::Marked { .. } | Event::RowGone | Event::StoreDown)
                 | (Command::Wait { .. }, Event::Waited { .. })
         )
     };
@@ -125,7 +131,10 @@ fn on_every_path_nothing_is_sent_without_a_claim_nor_used_before_it_is_saved() {
             assert!(!is_silent(*last), "{commands:?}");
             judge(&mut history, event, &commands);
             if let Command::Finish(outcome) = last {
-                assert!(!history.leased, "finished {outcome:?} with the lease in hand after {event:?}");
+                assert!(
+                    !history.leased,
+                    "finished {outcome:?} with the lease in hand after {event:?}"
+                );
                 finishes.insert(*outcome);
             } else {
                 queue.push_back((next, *last, history));
@@ -152,11 +161,22 @@ fn judge(history: &mut History, event: Event, commands: &[Command]) {
     for command in commands {
         match *command {
             Command::Post => {
-                assert!(history.claimed && !history.granted, "sent without a claim, or twice");
+                assert!(
+                    history.claimed && !history.granted,
+                    "sent without a claim, or twice"
+                );
             }
-            Command::Save { .. } | Command::Spill { .. } => assert!(history.granted, "saved what was not granted"),
-            Command::Mark { reason: MarkReason::GrantEnded, .. } => assert!(history.dead),
-            Command::Mark { reason: MarkReason::NoRefreshToken, .. } => assert!(history.tokenless),
+            Command::Save { .. } | Command::Spill { .. } => {
+                assert!(history.granted, "saved what was not granted")
+            }
+            Command::Mark {
+                reason: MarkReason::GrantEnded,
+                ..
+            } => assert!(history.dead),
+            Command::Mark {
+                reason: MarkReason::NoRefreshToken,
+                ..
+            } => assert!(history.tokenless),
             Command::ReleaseClaim { release, .. } => {
                 assert!(history.claimed, "released what was not claimed");
                 assert!(!history.granted, "a granted token is saved, never let go");
@@ -167,8 +187,14 @@ fn judge(history: &mut History, event: Event, commands: &[Command]) {
             Command::Wait { pause_ms } => assert!((1..=5_000).contains(&pause_ms)),
             Command::Finish(Outcome::Current { version }) => {
                 assert!(version > 5);
-                let known = matches!(event, Event::Saved { .. } | Event::Row { .. } | Event::ClaimAdvanced { .. });
-                assert!(known, "version {version} is durable only if the database said so, not {event:?}");
+                let known = matches!(
+                    event,
+                    Event::Saved { .. } | Event::Row { .. } | Event::ClaimAdvanced { .. }
+                );
+                assert!(
+                    known,
+                    "version {version} is durable only if the database said so, not {event:?}"
+                );
             }
             Command::Finish(Outcome::NeedsReauth) => assert_eq!(event, Event::Marked { done: true }),
             Command::Finish(Outcome::SaveFailed) => assert!(history.granted),
@@ -186,7 +212,12 @@ fn judge(history: &mut History, event: Event, commands: &[Command]) {
 #[test]
 fn events_out_of_turn_end_the_refresh_and_touch_nothing() {
     let (machine, _) = Machine::new(5).step(Event::Started);
-    for event in [Event::Granted, Event::Saved { version: 9 }, Event::Started, Event::Marked { done: true }] {
+    for event in [
+        Event::Granted,
+        Event::Saved { version: 9 },
+        Event::Started,
+        Event::Marked { done: true },
+    ] {
         let (_, commands) = machine.step(event);
         assert_eq!(commands, [Command::Finish(Outcome::StoreDown)]);
     }
@@ -197,7 +228,12 @@ fn a_busy_token_is_presented_at_most_four_times() {
     let (mut machine, _) = Machine::new(5).step(Event::Started);
     let mut pauses = Vec::new();
     for round in 0..4 {
-        machine = machine.step(Event::Row { version: 5, refreshable: true }).0;
+        machine = machine
+            .step(Event::Row {
+                version: 5,
+                refreshable: true,
+            })
+            .0;
         machine = machine.step(Event::Leased).0;
         machine = machine.step(Event::Claimed { fence: round }).0;
         let (next, commands) = machine.step(Event::RefusedBusy);
@@ -206,7 +242,12 @@ fn a_busy_token_is_presented_at_most_four_times() {
             Some(Command::Finish(outcome)) => assert_eq!((round, *outcome), (3, Outcome::InProgress)),
             other => panic!("{other:?}"),
         }
-        machine = next.step(Event::Waited { time_up: false, draining: false }).0;
+        machine = next
+            .step(Event::Waited {
+                time_up: false,
+                draining: false,
+            })
+            .0;
     }
     assert_eq!(pauses, [500, 1_000, 2_000]);
 }
@@ -215,7 +256,10 @@ fn a_busy_token_is_presented_at_most_four_times() {
 fn callers_are_let_go_after_three_failed_writes_and_the_writing_goes_on() {
     let (mut machine, _) = Machine::new(5).step(Event::Started);
     for event in [
-        Event::Row { version: 5, refreshable: true },
+        Event::Row {
+            version: 5,
+            refreshable: true,
+        },
         Event::Leased,
         Event::Claimed { fence: 1 },
         Event::Granted,
@@ -228,8 +272,11 @@ fn callers_are_let_go_after_three_failed_writes_and_the_writing_goes_on() {
     let mut failures = 1;
     let mut waited_ms = 0;
     let last = loop {
-        let (next, commands) = machine.step(Event::Waited { time_up: true, draining: false });
-        if let [Command::Finish(outcome)] = commands.as_slice() {
+        let (next, commands) = machine.step(Event::Waited {
+            time_up: true,
+            draining: false,
+        });
+        if let [Command::ReleaseLease, Command::Finish(outcome)] = commands.as_slice() {
             break *outcome;
         }
         assert!(matches!(commands.last(), Some(Command::Save { .. })));
@@ -251,7 +298,10 @@ fn callers_are_let_go_after_three_failed_writes_and_the_writing_goes_on() {
 fn tokens_that_are_nowhere_durable_are_never_given_up() {
     let (mut machine, _) = Machine::new(5).step(Event::Started);
     for event in [
-        Event::Row { version: 5, refreshable: true },
+        Event::Row {
+            version: 5,
+            refreshable: true,
+        },
         Event::LeaseDown,
         Event::Claimed { fence: 1 },
         Event::Granted,
@@ -261,12 +311,21 @@ fn tokens_that_are_nowhere_durable_are_never_given_up() {
     for _ in 0..1_000 {
         machine = machine.step(Event::StoreDown).0;
         machine = machine.step(Event::Spilled { durable: false }).0;
-        let (next, commands) = machine.step(Event::Waited { time_up: true, draining: true });
-        assert!(matches!(commands.last(), Some(Command::Save { .. })), "{commands:?}");
+        let (next, commands) = machine.step(Event::Waited {
+            time_up: true,
+            draining: true,
+        });
+        assert!(
+            matches!(commands.last(), Some(Command::Save { .. })),
+            "{commands:?}"
+        );
         machine = next;
     }
     let (_, commands) = machine.step(Event::Saved { version: 6 });
-    assert_eq!(commands.last(), Some(&Command::Finish(Outcome::Current { version: 6 })));
+    assert_eq!(
+        commands.last(),
+        Some(&Command::Finish(Outcome::Current { version: 6 }))
+    );
 }
 
 mod interleaving;

@@ -147,7 +147,9 @@ impl World {
             Command::Save { version, fence } => next.push(self.save(who, version, fence)),
             Command::Spill { version, fence } => {
                 let mut world = self.clone();
-                world.spilled = world.nodes[who].granted.map(|generation| (version, fence, generation));
+                world.spilled = world.nodes[who]
+                    .granted
+                    .map(|generation| (version, fence, generation));
                 world.nodes[who].protected = false;
                 next.push(world.feed(who, Event::Spilled { durable: true }));
             }
@@ -161,7 +163,13 @@ impl World {
                 let mut world = self.clone();
                 world.nodes[who].rounds += 1;
                 let time_up = world.nodes[who].rounds >= ROUNDS_MAX;
-                next.push(world.feed(who, Event::Waited { time_up, draining: false }));
+                next.push(world.feed(
+                    who,
+                    Event::Waited {
+                        time_up,
+                        draining: false,
+                    },
+                ));
             }
             other => panic!("not a command to run: {other:?}"),
         }
@@ -199,9 +207,13 @@ impl World {
         let mut world = self.clone();
         world.recover_spill();
         let event = if !world.state_active {
-            Event::ClaimNotActive { state: ConnectionState::NeedsReauth }
+            Event::ClaimNotActive {
+                state: ConnectionState::NeedsReauth,
+            }
         } else if world.version != version {
-            Event::ClaimAdvanced { version: world.version }
+            Event::ClaimAdvanced {
+                version: world.version,
+            }
         } else if world.claimed_by.is_some() {
             Event::ClaimHeld { left_ms: 1_000 }
         } else {
@@ -289,7 +301,10 @@ impl World {
         assert!(self.state_active, "a live connection was marked: {self:?}");
         for node in &self.nodes {
             if let Some(Outcome::Current { version }) = node.outcome {
-                assert!(version <= self.version, "an undurable version was handed out: {self:?}");
+                assert!(
+                    version <= self.version,
+                    "an undurable version was handed out: {self:?}"
+                );
             }
         }
         if self.nodes.iter().all(|node| node.next.is_none()) && self.spilled.is_none() {
