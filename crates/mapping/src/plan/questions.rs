@@ -13,7 +13,9 @@ impl Plan {
 
     /// Whether the method's query mapping reads this parameter; one that reads the query as a whole reads each.
     pub fn query_mapping_reads(&self, method: Method, parameter: &str) -> bool {
-        let Some(layer) = self.query_layer(method) else { return false };
+        let Some(layer) = self.query_layer(method) else {
+            return false;
+        };
         let paths = layer.expression.reads_below("query", functions::bindings());
         paths.is_none_or(|paths| paths.iter().any(|path| path.split('.').next() == Some(parameter)))
     }

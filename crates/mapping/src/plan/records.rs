@@ -70,7 +70,7 @@ impl Plan {
     }
 
     /// The layers of a method, or those of reading one record: a written record is answered as a read one.
-    fn response_layers(&self, method: Method) -> &[Layer] {
+    pub(super) fn response_layers(&self, method: Method) -> &[Layer] {
         let layers = |method: Method| self.methods.get(&method).map(|method| method.response.as_slice());
         [Some(method), Some(Method::Get), Some(Method::List)]
             .into_iter()

@@ -1,0 +1,161 @@
+//! Golden cases of every provider: `mappings/<provider>/cases/*.yaml`.
+
+use std::path::{Path, PathBuf};
+
+use mapping::{Budget, Catalog, Method, OverrideSource, QueryInput, ResponseInput};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    resource: String,
+    #[serde(default)]
+    overrides: Vec<String>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    method: Method,
+    #[serde(default)]
+    overrides: Vec<String>,
+    #[serde(default)]
+    query: Value,
+    #[serde(default)]
+    body: Value,
+    query_value: Option<Value>,
+    provider_body: Option<Value>,
+    reply: Option<Value>,
+    unified: Option<Value>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+const BUDGET: Budget = Budget {
+    record_ms: 5_000,
+    request_ms: 20_000,
+};
+
+fn mappings() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../mappings")
+}
+
+/// Without what is null or empty, so that a case says only what matters; falsy values stay.
+fn without_nothing(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields
+                .iter()
+                .map(|(key, value)| (key.clone(), without_nothing(value)));
+            kept.filter(|(_, value)| !is_nothing(value))
+                .collect::<Map<_, _>>()
+                .into()
+        }
+        Value::Array(items) => items.iter().map(without_nothing).collect(),
+        other => other.clone(),
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+fn run(catalog: &Catalog, provider: &str, cases: &Cases, case: &Case) {
+    let name = format!("{provider} {}: {}", cases.resource, case.name);
+    let overrides: Vec<OverrideSource<'_>> = cases
+        .overrides
+        .iter()
+        .chain(&case.overrides)
+        .map(|document| OverrideSource {
+            level_name: "tenant",
+            document,
+        })
+        .collect();
+    let plan = catalog
+        .plan(provider, &cases.resource, &overrides)
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(plan.supports(case.method), "{name}");
+    let context = json!({"instance_url": "https://acme.my.salesforce.com"});
+    let input = QueryInput {
+        query: &case.query,
+        body: &case.body,
+        context: &context,
+        connection: &Value::Null,
+        id: None,
+        field_kinds: &|_| None,
+    };
+    if let Some(wanted) = &case.query_value {
+        let found = plan
+            .query(case.method, &input, &BUDGET)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(&without_nothing(&json!(found)), wanted, "{name}");
+    }
+    if let Some(wanted) = &case.provider_body {
+        let found = plan
+            .request_body(case.method, &input, &BUDGET)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(&found, wanted, "{name}");
+    }
+    if let Some(reply) = &case.reply {
+        let input = ResponseInput {
+            query: &case.query,
+            context: &context,
+            headers: &Value::Null,
+            custom_fields: &|name| name.ends_with("__c") || name.ends_with("__pc"),
+            keep_remote_data: false,
+            fields: None,
+        };
+        let mapped = plan
+            .records(case.method, reply, &input, &BUDGET)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let found: Vec<Value> = mapped.records.iter().map(without_nothing).collect();
+        let wanted = match case
+            .unified
+            .as_ref()
+            .unwrap_or_else(|| panic!("{name}: `unified` is missing"))
+        {
+            Value::Array(items) => items.clone(),
+            one => vec![one.clone()],
+        };
+        assert_eq!(json!(found), json!(wanted), "{name}");
+        assert_eq!(mapped.warnings, case.warnings, "{name}");
+    }
+}
+
+#[test]
+fn every_golden_case_holds() {
+    let catalog = Catalog::from_dir(&mappings()).unwrap_or_else(|error| panic!("{error}"));
+    for provider in catalog.provider_names() {
+        let folder = mappings().join(provider).join("cases");
+        let mut covered = Vec::new();
+        for file in std::fs::read_dir(&folder).unwrap() {
+            let path = file.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let cases: Cases =
+                serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert!(
+                cases.cases.iter().any(|case| case.reply.is_some()),
+                "{}: no case reads",
+                path.display()
+            );
+            for case in &cases.cases {
+                run(&catalog, provider, &cases, case);
+            }
+            covered.push(cases.resource);
+        }
+        for resource in catalog.provider_resources(provider) {
+            assert!(
+                covered.iter().any(|known| known == resource),
+                "{provider} {resource} has no golden case"
+            );
+        }
+    }
+}
