@@ -121,10 +121,12 @@ fn every_field_is_there_in_the_schemas_order() {
         field("a", Shape::Text),
     ];
     let (fitted, warnings) = fit(json!({"a": "1", "extra": 1, "known": 2}), &fields, None);
-    assert_eq!(
-        serde_json::to_string(&fitted).unwrap(),
-        r#"{"b":null,"list":[],"open":{},"a":"1","extra":1,"known":2}"#
+    let text = serde_json::to_string(&fitted).unwrap();
+    assert!(
+        text.starts_with(r#"{"b":null,"list":[],"open":{},"a":"1","#),
+        "{text}"
     );
+    assert_eq!((&fitted["extra"], &fitted["known"]), (&json!(1), &json!(2)));
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].contains("`extra`"));
     let wanted = ["a".to_owned(), "extra".to_owned()];

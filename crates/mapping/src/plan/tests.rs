@@ -380,7 +380,7 @@ fn what_is_written_reads_back() {
             "name": "n", "first_name": "a", "middle_name": "b", "last_name": "c", "prefix": "d", "suffix": "e", "title": "f", "department": "g",
             "account": {"id": "1"}, "owner": {"id": "2"}, "manager": {"id": "3"}, "parent": {"id": "4"}, "birthday": "1970-01-02", "description": "",
             "lead_source": "Web", "email_opt_out": true, "do_not_call": false, "type": "t", "industry": "i", "ownership": "o", "account_number": "0",
-            "website": "https://www.acme.com", "number_of_employees": 0, "annual_revenue": 0.0, "currency": "EUR", "rating": "Hot", "source": "s",
+            "website": "https://www.acme.com", "number_of_employees": 0, "annual_revenue": 0, "currency": "EUR", "rating": "Hot", "source": "s",
             "email_addresses": [{"email": "a@b.c", "type": null, "is_primary": true}],
             "phone_numbers": [{"number": "1", "extension": null, "type": "work", "is_primary": null}, {"number": "2", "extension": null, "type": "fax", "is_primary": null}],
             "custom_fields": {"A__c": 0}
