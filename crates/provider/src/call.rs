@@ -175,7 +175,7 @@ pub enum CallError {
     Store(#[from] StoreError),
     /// A document's expression failed.
     #[error(transparent)]
-    Document(#[from] MappingError),
+    Document(Box<MappingError>),
 }
 
 impl CallError {
@@ -217,6 +217,12 @@ impl From<EgressError> for CallError {
                 what: format!("the request body is larger than {max_bytes} bytes"),
             },
         }
+    }
+}
+
+impl From<MappingError> for CallError {
+    fn from(error: MappingError) -> Self {
+        Self::Document(Box::new(error))
     }
 }
 

@@ -147,7 +147,7 @@ impl Inner {
                 what: "no connection to the token endpoint",
             },
             Outcome::Misconfigured => app_refused(&connection.provider),
-            Outcome::OutcomeUnknown => CallError::RefreshInProgress {
+            Outcome::Unsettled => CallError::RefreshInProgress {
                 retry_after_s: self.settings.limits.refresh_cooldown_ms.div_ceil(1_000),
             },
             Outcome::SaveFailed => CallError::TokenNotSaved { retry_after_s: 5 },

@@ -204,12 +204,12 @@ impl Egress {
         let reply = tokio::time::timeout_at(until, route.client.request(request))
             .await
             .map_err(|_| EgressError::Timeout { sent: true })?
-            .map_err(|error| self.from_client(&error))?;
+            .map_err(|error| self.client_error(&error))?;
         refuse_redirect(reply.status(), reply.headers())?;
         Ok(reply)
     }
 
-    fn from_client(&self, error: &hyper_util::client::legacy::Error) -> EgressError {
+    fn client_error(&self, error: &hyper_util::client::legacy::Error) -> EgressError {
         if error.is_connect() {
             return from_connector(error);
         }

@@ -48,7 +48,7 @@ const USER_AGENT_TEXT: &str = concat!("crosswalk/", env!("CARGO_PKG_VERSION"));
 /// Connections whose last quota is remembered on this node.
 const QUOTAS_MAX: u64 = 100_000;
 /// No allowance known has a longer window, so an older reading tells nothing.
-const QUOTA_TIME: Duration = Duration::from_secs(24 * 3_600);
+const QUOTA_TIME: Duration = Duration::from_hours(24);
 /// Descriptions of objects remembered on this node. One of 500 fields takes about 200 KiB.
 const METADATA_MAX: u64 = 2_000;
 

@@ -278,11 +278,11 @@ pub(crate) fn add_document_headers(
     headers: &mut HeaderMap,
 ) -> Result<(), CallError> {
     for (name, value) in &document.api.request_headers {
-        let wrong = |_| CallError::Misconfigured {
+        let wrong = || CallError::Misconfigured {
             what: format!("provider.yaml: api.request_headers.{name} is not a header"),
         };
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(()))?;
-        let value = HeaderValue::from_str(value).map_err(|_| wrong(()))?;
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+        let value = HeaderValue::from_str(value).map_err(|_| wrong())?;
         headers.insert(header, value);
     }
     Ok(())

@@ -77,8 +77,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     // Only 2000::/3 is handed out; loopback, mapped IPv4, ULA, link-local, multicast and NAT64 lie outside.
     let global_unicast = segments[0] & 0xe000 == 0x2000;
     // Inside it, some ranges carry an IPv4 address or are for documents: Teredo and its neighbours, 6to4.
-    let special = (segments[0] == 0x2001 && segments[1] < 0x0200)
-        || (segments[0] == 0x2001 && segments[1] == 0x0db8)
+    let special = (segments[0] == 0x2001 && (segments[1] < 0x0200 || segments[1] == 0x0db8))
         || segments[0] == 0x2002
         || (segments[0] == 0x3fff && segments[1] < 0x1000);
     global_unicast && !special

@@ -1,5 +1,7 @@
 //! Writing the rate-limit fields, in both dialects, and reading the ones that a provider already sends.
 
+use std::fmt::Write as _;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use mapping::Quota;
 
@@ -120,7 +122,7 @@ fn policy_item(reading: &QuotaReading) -> Option<String> {
         item.push_str(&string(unit));
     }
     if let Some(window_s) = reading.window_s {
-        item.push_str(&format!(";w={}", integer(window_s)));
+        push_parameter(&mut item, "w", window_s);
     }
     Some(item)
 }
@@ -128,9 +130,14 @@ fn policy_item(reading: &QuotaReading) -> Option<String> {
 fn limit_item(reading: &QuotaReading) -> String {
     let mut item = format!("{};r={}", string(&reading.policy), integer(reading.remaining));
     if let Some(reset_s) = reading.reset_s {
-        item.push_str(&format!(";t={}", integer(reset_s)));
+        push_parameter(&mut item, "t", reset_s);
     }
     item
+}
+
+fn push_parameter(item: &mut String, name: &str, number: u64) {
+    // Writing to a String cannot fail.
+    let _ = write!(item, ";{name}={}", integer(number));
 }
 
 fn integer(number: u64) -> u64 {

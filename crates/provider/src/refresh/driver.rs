@@ -1,6 +1,7 @@
 //! Does what the machine says, on a task of its own: a caller who leaves cannot cut a refresh that was sent.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +111,9 @@ struct Driver {
     answering: Answering,
 }
 
+/// A statement of the store, on the heap: their futures are large, and a refresh lives long.
+type Statement<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
 /// How a command ended.
 enum Ran {
     Silently,
@@ -190,7 +194,7 @@ impl Driver {
     }
 
     /// Bounds a statement and turns its failure into an event, keeping the words for the answer.
-    async fn ask<T>(&mut self, asking: impl Future<Output = Result<T, StoreError>>) -> Result<T, Event> {
+    async fn ask<T>(&mut self, asking: Statement<'_, T>) -> Result<T, Event> {
         let result = tokio::time::timeout(STORE_TIMEOUT, asking)
             .await
             .unwrap_or_else(|_| {
@@ -214,7 +218,7 @@ impl Driver {
     async fn read_row(&mut self) -> Event {
         let store = self.inner.store.clone();
         let (tenant, id) = (self.tenant.clone(), self.connection.id.clone());
-        match self.ask(store.tokens_fresh(&tenant, &id)).await {
+        match self.ask(Box::pin(store.tokens_fresh(&tenant, &id))).await {
             Ok(row) => {
                 let event = Event::Row {
                     version: row.version,
@@ -261,7 +265,9 @@ impl Driver {
         );
         let lease_ms = self.inner.settings.limits.refresh_lease_ms;
         match self
-            .ask(store.claim_refresh(&tenant, &id, version, &owner, lease_ms))
+            .ask(Box::pin(
+                store.claim_refresh(&tenant, &id, version, &owner, lease_ms),
+            ))
             .await
         {
             Ok(RefreshClaim::Claimed { fence }) => Event::Claimed { fence },
@@ -368,7 +374,9 @@ impl Driver {
         let store = self.inner.store.clone();
         let (tenant, id) = (self.tenant.clone(), self.connection.id.clone());
         match self
-            .ask(store.save_refreshed(&tenant, &id, version, fence, &granted))
+            .ask(Box::pin(
+                store.save_refreshed(&tenant, &id, version, fence, &granted),
+            ))
             .await
         {
             Ok(SaveOutcome::Saved { version }) => Event::Saved { version },
@@ -404,7 +412,9 @@ impl Driver {
         let store = self.inner.store.clone();
         let (tenant, id) = (self.tenant.clone(), self.connection.id.clone());
         let spilled = self
-            .ask(store.spill_refreshed(&tenant, &id, version, fence, &granted))
+            .ask(Box::pin(
+                store.spill_refreshed(&tenant, &id, version, fence, &granted),
+            ))
             .await;
         Event::Spilled {
             durable: spilled.is_ok(),
@@ -415,7 +425,9 @@ impl Driver {
         let store = self.inner.store.clone();
         let (tenant, id) = (self.tenant.clone(), self.connection.id.clone());
         match self
-            .ask(store.mark_needs_reauth(&tenant, &id, version, fence, reason))
+            .ask(Box::pin(
+                store.mark_needs_reauth(&tenant, &id, version, fence, reason),
+            ))
             .await
         {
             Ok(done) => Event::Marked { done },
@@ -488,7 +500,7 @@ const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::InProgress => "in_progress",
         Outcome::Unreachable => "unreachable",
         Outcome::Misconfigured => "misconfigured",
-        Outcome::OutcomeUnknown => "outcome_unknown",
+        Outcome::Unsettled => "outcome_unknown",
         Outcome::SaveFailed => "save_failed",
     }
 }

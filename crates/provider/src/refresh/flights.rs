@@ -75,7 +75,7 @@ impl Flights {
 pub(crate) struct Trips(Mutex<HashMap<String, Instant>>);
 
 /// How long a refused application rests.
-const TRIP_TIME: Duration = Duration::from_secs(60);
+const TRIP_TIME: Duration = Duration::from_mins(1);
 
 impl Trips {
     pub(crate) fn trip(&self, provider: &str) {

@@ -223,8 +223,8 @@ pub(crate) enum Outcome {
     Unreachable,
     /// Our application is refused by the provider.
     Misconfigured,
-    /// Sent, outcome unknown.
-    OutcomeUnknown,
+    /// Sent, and nobody knows what came of it.
+    Unsettled,
     /// New tokens exist but are not durable yet: nobody may have them.
     SaveFailed,
 }
@@ -415,7 +415,7 @@ impl Machine {
                 commands.push(Command::TripApp);
                 finish_with(commands, Outcome::Misconfigured)
             }
-            _ => finish_with(give_back(Release::OutcomeUnknown), Outcome::OutcomeUnknown),
+            _ => finish_with(give_back(Release::OutcomeUnknown), Outcome::Unsettled),
         }
     }
 

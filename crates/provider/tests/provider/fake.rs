@@ -200,7 +200,7 @@ impl Fake {
                 "gzip",
             ),
             "/data/v1/deep" => answer(200, &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))),
-            "/data/v1/objects/Thing" => self.describe(seen),
+            "/data/v1/objects/Thing" => describe(seen),
             "/data/v1/objects/Absent" => answer(404, r#"{"code":"NONE"}"#),
             _ => {
                 let reply = answer(200, r#"{"ok":true}"#);
@@ -211,19 +211,16 @@ impl Fake {
             }
         }
     }
+}
 
-    fn describe(&self, seen: &Seen) -> Reply {
-        if seen.headers.contains_key("if-modified-since") {
-            return answer(304, "");
-        }
-        let described =
-            json!({"label": "Thing", "fields": [{"name": "Id"}, {"name": "Colour__c", "is_custom": true}]});
-        with(
-            answer(200, &described.to_string()),
-            "last-modified",
-            "Sat, 21 Nov 2026 10:00:00 GMT",
-        )
+fn describe(seen: &Seen) -> Reply {
+    if seen.headers.contains_key("if-modified-since") {
+        return answer(304, "");
     }
+    let fields = json!([{"name": "Id"}, {"name": "Colour__c", "is_custom": true}]);
+    let described = json!({"label": "Thing", "fields": fields});
+    let reply = answer(200, &described.to_string());
+    with(reply, "last-modified", "Sat, 21 Nov 2026 10:00:00 GMT")
 }
 
 pub(crate) fn zip(bytes: &[u8]) -> Bytes {

@@ -1,11 +1,6 @@
 //! The crate from outside: a made-up provider over real HTTP, the real store on SQLite.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod fake;
 mod support;

@@ -102,6 +102,10 @@ const fn is_silent(command: Command) -> bool {
 
 /// What must be remembered of a path to judge the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that happened or not"
+)]
 struct History {
     claimed: bool,
     granted: bool,
@@ -167,7 +171,7 @@ fn judge(history: &mut History, event: Event, commands: &[Command]) {
                 );
             }
             Command::Save { .. } | Command::Spill { .. } => {
-                assert!(history.granted, "saved what was not granted")
+                assert!(history.granted, "saved what was not granted");
             }
             Command::Mark {
                 reason: MarkReason::GrantEnded,
