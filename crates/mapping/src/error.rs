@@ -39,7 +39,7 @@ pub enum MappingError {
         /// The level the expression came from: `base`, `tenant`, `connection`.
         level: String,
         /// Which expression: `response_mapping`, `query_mapping`, `errors`, …
-        part: String,
+        part: &'static str,
         /// JSONata's error code, as `T2001`.
         code: String,
         /// What JSONata says about it.
@@ -47,7 +47,7 @@ pub enum MappingError {
         /// Where in the expression: an offset in UTF-16 units.
         position: Option<usize>,
         /// The token at that place.
-        token: Option<String>,
+        token: Option<Box<str>>,
     },
     /// The expression took more time or steps than it may.
     #[error("{part} ({level}): stopped after {limit_ms} ms")]
@@ -55,7 +55,7 @@ pub enum MappingError {
         /// The level the expression came from.
         level: String,
         /// Which expression.
-        part: String,
+        part: &'static str,
         /// The time it had, ms.
         limit_ms: u64,
     },
@@ -65,7 +65,7 @@ pub enum MappingError {
         /// The level the expression came from.
         level: String,
         /// Which expression.
-        part: String,
+        part: &'static str,
         /// Which limit was met.
         message: String,
     },
@@ -75,7 +75,7 @@ pub enum MappingError {
         /// The level the expression came from.
         level: String,
         /// Which expression.
-        part: String,
+        part: &'static str,
         /// What its place asks for.
         wanted: String,
         /// The kind of value it answered.

@@ -78,8 +78,7 @@ impl Fitter {
     fn value(&mut self, value: Value, shape: &Shape, path: &str) -> Value {
         match (shape, value) {
             (Shape::List(inner), value) => self.list(value, inner, path),
-            (Shape::Any, value) => value,
-            (Shape::OpenObject, value @ Value::Object(_)) => value,
+            (Shape::Any, value) | (Shape::OpenObject, value @ Value::Object(_)) => value,
             (Shape::OpenObject, Value::Null) => missing(shape),
             (_, Value::Null) => Value::Null,
             (Shape::Object(fields), Value::Object(found)) => self.object(found, fields, path),

@@ -4,8 +4,13 @@ use crate::error::MappingError;
 use crate::expression::{ExpressionError, Failure};
 
 /// An evaluation's error, with the place of its expression.
-pub(crate) fn mapping_error(level: &str, part: &str, limit_ms: u64, error: ExpressionError) -> MappingError {
-    let (level, part) = (level.to_owned(), part.to_owned());
+pub(crate) fn mapping_error(
+    level: &str,
+    part: &'static str,
+    limit_ms: u64,
+    error: ExpressionError,
+) -> MappingError {
+    let level = level.to_owned();
     match error.failure {
         Failure::TimedOut => MappingError::TimedOut {
             level,
@@ -23,16 +28,16 @@ pub(crate) fn mapping_error(level: &str, part: &str, limit_ms: u64, error: Expre
             code: error.code,
             message: error.message,
             position: error.position,
-            token: error.token,
+            token: error.token.map(String::into_boxed_str),
         },
     }
 }
 
 /// An answer of the wrong shape.
-pub(crate) fn shape_error(level: &str, part: &str, wanted: &str, found: &str) -> MappingError {
+pub(crate) fn shape_error(level: &str, part: &'static str, wanted: &str, found: &str) -> MappingError {
     MappingError::Shape {
         level: level.to_owned(),
-        part: part.to_owned(),
+        part,
         wanted: wanted.to_owned(),
         found: found.to_owned(),
     }

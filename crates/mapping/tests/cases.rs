@@ -1,5 +1,7 @@
 //! Golden cases of every provider: `mappings/<provider>/cases/*.yaml`.
 
+#![expect(clippy::panic, reason = "a failing case says which one it is")]
+
 use std::path::{Path, PathBuf};
 
 use mapping::{Budget, Catalog, Method, OverrideSource, QueryInput, ResponseInput};
@@ -8,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Cases {
+struct CaseFile {
     resource: String,
     #[serde(default)]
     overrides: Vec<String>,
@@ -68,7 +70,7 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-fn run(catalog: &Catalog, provider: &str, cases: &Cases, case: &Case) {
+fn run(catalog: &Catalog, provider: &str, cases: &CaseFile, case: &Case) {
     let name = format!("{provider} {}: {}", cases.resource, case.name);
     let overrides: Vec<OverrideSource<'_>> = cases
         .overrides
@@ -139,7 +141,7 @@ fn every_golden_case_holds() {
         for file in std::fs::read_dir(&folder).unwrap() {
             let path = file.unwrap().path();
             let text = std::fs::read_to_string(&path).unwrap();
-            let cases: Cases =
+            let cases: CaseFile =
                 serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert!(
                 cases.cases.iter().any(|case| case.reply.is_some()),

@@ -62,7 +62,7 @@ impl<'a> Source<'a> for Whole<'a> {
     }
 }
 
-impl<'a> Level<'a> {
+impl Level<'_> {
     fn kept(&self, key: &str) -> bool {
         !self.strip.iter().any(|name| name == key)
     }

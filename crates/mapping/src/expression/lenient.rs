@@ -123,7 +123,7 @@ impl Scanner<'_> {
         while let Some(&byte) = self.bytes.get(end) {
             let escaped = backslashes > 0;
             match byte {
-                b'/' if depth == 0 && backslashes % 2 == 0 => {
+                b'/' if depth == 0 && backslashes.is_multiple_of(2) => {
                     self.at = end;
                     self.punctuation(false);
                     return;

@@ -22,7 +22,8 @@ fn fit(record: Value, fields: &[SchemaField], wanted: Option<&[String]>) -> (Val
     (fitted, fitter.into_warnings())
 }
 
-fn one(shape: Shape, value: Value) -> (Value, usize) {
+fn one(shape: Shape, value: impl Into<Value>) -> (Value, usize) {
+    let value: Value = value.into();
     let (fitted, warnings) = fit(json!({ "x": value }), &[field("x", shape)], None);
     (fitted["x"].clone(), warnings.len())
 }

@@ -23,6 +23,11 @@
 //! a network (`$generateEmbeddingsCohere`), or another document format (`$xmlToJs`, `$jsToXml`, `$jsonToCsv`,
 //! `$jsonToParquet`, Markdown, HTML, Notion, Slack, PDF), and `$recursiveCharacterTextSplitter`.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "every function has the signature that the engine calls"
+)]
+
 mod address;
 mod collections;
 mod dates;

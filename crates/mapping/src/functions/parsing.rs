@@ -1,5 +1,7 @@
 //! Texts that hold something else: JSON, URLs, query strings, base 64, file names.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -83,7 +85,7 @@ fn parse_query(arguments: &Arguments<'_>, _: &HostCall<'_>) -> Answer {
     Ok(Some(Value::Object(answer)))
 }
 
-/// `a[b][]` as `a`, `b`, ``.
+/// The parts of `a[b][]`: `a`, `b` and an empty one.
 fn name_path(name: &str) -> Vec<String> {
     let Some((head, rest)) = name.split_once('[').filter(|(head, _)| !head.is_empty()) else {
         return vec![name.to_owned()];
@@ -182,7 +184,8 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             answer.push(char::from(byte));
         } else {
-            answer.push_str(&format!("%{byte:02X}"));
+            // Writing into a String cannot fail.
+            let _ = write!(answer, "%{byte:02X}");
         }
     }
     answer

@@ -1,5 +1,7 @@
 //! Conditions and literals of query languages. No text of a caller comes out of here without quotes and escapes.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 use super::dates::{read_iso, write_instant};
@@ -130,7 +132,10 @@ fn escape(text: &str, quote: char, literal: &mut String) {
                 literal.push('\\');
                 literal.push(other);
             }
-            other if other.is_control() => literal.push_str(&format!("\\u{:04X}", u32::from(other))),
+            other if other.is_control() => {
+                // Writing into a String cannot fail.
+                let _ = write!(literal, "\\u{:04X}", u32::from(other));
+            }
             other => literal.push(other),
         }
     }
@@ -284,7 +289,7 @@ fn convert(arguments: &Arguments<'_>, kinds: &Kinds) -> Answer {
             conditions.extend(conversion.of_field(key, value)?);
         }
     }
-    Ok(Some(Value::from(conversion.joined(conditions, true))))
+    Ok(Some(Value::from(conversion.joined(&conditions, true))))
 }
 
 fn style(options: Option<&Map<String, Value>>) -> Result<Style, EngineError> {
@@ -307,7 +312,7 @@ fn style(options: Option<&Map<String, Value>>) -> Result<Style, EngineError> {
 }
 
 impl Conversion<'_> {
-    fn joined(&self, conditions: Vec<String>, always_in_brackets: bool) -> String {
+    fn joined(&self, conditions: &[String], always_in_brackets: bool) -> String {
         let text = conditions.join(&format!(" {} ", self.style.conjunction));
         let in_brackets = self.style.brackets && !text.is_empty();
         if in_brackets && (always_in_brackets || conditions.len() > 1) {
@@ -334,7 +339,7 @@ impl Conversion<'_> {
             }
             scalar => vec![self.compared(key, name, "eq", scalar)?],
         };
-        Ok(Some(self.joined(conditions, false)).filter(|text| !text.is_empty()))
+        Ok(Some(self.joined(&conditions, false)).filter(|text| !text.is_empty()))
     }
 
     fn compared(&self, key: &str, name: &str, operator: &str, value: &Value) -> Result<String, EngineError> {
@@ -411,7 +416,7 @@ impl Conversion<'_> {
             Some("double_quote_string") => Ok(quoted(&as_text(value), '"')),
             Some("dotnetdate") => day(value, place).map(|day| day.strftime("DateTime(%Y,%m,%d)").to_string()),
             Some(format) if format.starts_with("date") => {
-                let day = self.formatted(value, format.strip_prefix("date|"))?;
+                let day = formatted(value, format.strip_prefix("date|"))?;
                 Ok(if self.style.bare_dates {
                     day
                 } else {
@@ -428,31 +433,31 @@ impl Conversion<'_> {
             }
         }
     }
+}
 
-    /// A day or instant in a format of `yyyy MM dd HH mm ss`.
-    fn formatted(&self, value: &Value, format: Option<&str>) -> Result<String, EngineError> {
-        let at =
-            read_iso(&as_text(value)).ok_or_else(|| fault("$convertQueryToSql: the value must be a date"))?;
-        let at = at.to_zoned(jiff::tz::TimeZone::UTC);
-        let mut text = format.unwrap_or("yyyy-MM-dd").to_owned();
-        if !text.chars().all(|letter| "yMdHmsSTZ-/:. '".contains(letter)) {
-            return Err(fault(
-                "$convertQueryToSql: a date format has the letters y M d H m s and - / : . T Z",
-            ));
-        }
-        for (letters, ours) in [
-            ("yyyy", "%Y"),
-            ("MM", "%m"),
-            ("dd", "%d"),
-            ("HH", "%H"),
-            ("mm", "%M"),
-            ("ss", "%S"),
-            ("SSS", "%3f"),
-        ] {
-            text = text.replace(letters, &at.strftime(ours).to_string());
-        }
-        Ok(text.replace('\'', ""))
+/// A day or instant in a format of `yyyy MM dd HH mm ss`.
+fn formatted(value: &Value, format: Option<&str>) -> Result<String, EngineError> {
+    let at =
+        read_iso(&as_text(value)).ok_or_else(|| fault("$convertQueryToSql: the value must be a date"))?;
+    let at = at.to_zoned(jiff::tz::TimeZone::UTC);
+    let mut text = format.unwrap_or("yyyy-MM-dd").to_owned();
+    if !text.chars().all(|letter| "yMdHmsSTZ-/:. '".contains(letter)) {
+        return Err(fault(
+            "$convertQueryToSql: a date format has the letters y M d H m s and - / : . T Z",
+        ));
     }
+    for (letters, ours) in [
+        ("yyyy", "%Y"),
+        ("MM", "%m"),
+        ("dd", "%d"),
+        ("HH", "%H"),
+        ("mm", "%M"),
+        ("ss", "%S"),
+        ("SSS", "%3f"),
+    ] {
+        text = text.replace(letters, &at.strftime(ours).to_string());
+    }
+    Ok(text.replace('\'', ""))
 }
 
 fn day(value: &Value, place: &str) -> Result<jiff::civil::Date, EngineError> {

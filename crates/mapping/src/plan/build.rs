@@ -70,14 +70,18 @@ fn fields(merged: &Merged, document: &ProviderDocument) -> Vec<String> {
             fields.push(path.to_owned());
         }
     };
-    merged.field_map.values().for_each(|path| add(path));
+    for path in merged.field_map.values() {
+        add(path);
+    }
     let layers = merged.methods.values().flat_map(|method| &method.response);
     for layer in layers.filter(|layer| layer.level != BASE_LEVEL) {
         let paths = layer
             .expression
             .reads_below("response", functions::bindings())
             .unwrap_or_default();
-        paths.iter().for_each(|path| add(path));
+        for path in &paths {
+            add(path);
+        }
     }
     fields
 }
@@ -96,7 +100,9 @@ fn unified_names(merged: &Merged) -> BTreeMap<String, String> {
     for method in merged.methods.values() {
         for layer in method.response.iter().rev() {
             for (name, paths) in layer.expression.fields_by_key() {
-                paths.iter().for_each(|path| put(path, &name));
+                for path in &paths {
+                    put(path, &name);
+                }
             }
         }
     }
@@ -114,7 +120,9 @@ fn writable(merged: &Merged, schema: &ResourceSchema) -> Vec<String> {
             names.push(name.to_owned());
         }
     };
-    merged.field_map.keys().for_each(|name| add(name));
+    for name in merged.field_map.keys() {
+        add(name);
+    }
     for layer in merged.methods.values().flat_map(|method| &method.body) {
         match layer.expression.reads_below("body", functions::bindings()) {
             Some(paths) => {

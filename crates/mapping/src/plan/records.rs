@@ -129,7 +129,7 @@ impl Plan {
         if time_ms == 0 {
             return Err(MappingError::TimedOut {
                 level: layer.level.clone(),
-                part: PART.to_owned(),
+                part: PART,
                 limit_ms: request_ms,
             });
         }

@@ -79,7 +79,7 @@ impl Plan {
     fn evaluate(
         &self,
         layer: &Layer,
-        part: &str,
+        part: &'static str,
         input: &QueryInput<'_>,
         budget: &Budget,
     ) -> Result<Option<Value>, MappingError> {
@@ -159,7 +159,7 @@ fn caller_names<'a>(value: &'a Value, names: &mut BTreeSet<&'a str>, depth: usiz
     }
 }
 
-fn query_value(answer: Value, layer: &Layer, part: &str) -> Result<QueryValue, MappingError> {
+fn query_value(answer: Value, layer: &Layer, part: &'static str) -> Result<QueryValue, MappingError> {
     let wrong = |key: &str, wanted: &str, found: &Value| {
         shape_error(
             &layer.level,

@@ -267,7 +267,7 @@ fn as_fields(value: &Value) -> Vec<(&str, &Value)> {
 }
 
 fn evaluate(
-    part: &str,
+    part: &'static str,
     expression: &Expression,
     fields: &[(&str, &Value)],
     allowance: &Allowance,

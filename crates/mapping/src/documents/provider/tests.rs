@@ -128,6 +128,14 @@ fn only_what_says_so_is_a_dead_grant() {
     ] {
         assert_eq!(fault(400, error, description), wanted, "{error}: {description}");
     }
+}
+
+#[test]
+fn a_provider_out_of_order_says_nothing_about_the_grant() {
+    let provider = salesforce();
+    let fault = |status: u16, error: &str, description: &str| {
+        provider.token_fault(status, &json!({"error": error, "error_description": description}))
+    };
     assert_eq!(
         fault(503, "invalid_grant", "expired access/refresh token"),
         TokenFault::Unavailable
@@ -199,7 +207,8 @@ fn quotas(line: &str) -> Value {
     json!(salesforce().quotas(&json!({"sforce-limit-info": line}), 200, &Value::Null))
 }
 
-fn quota(policy: &str, limit: Value, remaining: u64, window_s: Value) -> Value {
+fn quota(policy: &str, limit: impl Into<Value>, remaining: u64, window_s: impl Into<Value>) -> Value {
+    let (limit, window_s): (Value, Value) = (limit.into(), window_s.into());
     json!({"policy": policy, "limit": limit, "remaining": remaining, "window_s": window_s, "reset": null, "unit": null})
 }
 
