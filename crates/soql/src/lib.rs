@@ -14,7 +14,7 @@
 //! The crate is pure: no I/O, no clock, no logging. Errors hold positions, names and limits and never the value of
 //! a literal, so they may be logged and shown.
 //!
-//! Sources: Salesforce SOQL and SOSL Reference, "Quoted String Escape Sequences", "Date Formats and Date
+//! Sources: SOQL and SOSL Reference, "Quoted String Escape Sequences", "Date Formats and Date
 //! Literals", "SOQL SELECT Syntax", and SOSL's `FIND {SearchQuery}`.
 
 mod caller_text;

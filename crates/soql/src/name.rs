@@ -5,7 +5,7 @@ use std::fmt;
 #[cfg(test)]
 mod tests;
 
-/// The longest single name, in characters. Salesforce's own names (40 characters, a namespace of 15 and a suffix)
+/// The longest single name, in characters. The provider's own names (40 characters, a namespace of 15 and a suffix)
 /// are far shorter; the limit keeps errors and statements small.
 const NAME_CHARACTERS_MAX: usize = 255;
 

@@ -1,4 +1,4 @@
-//! What the widely published Salesforce contact mapping answers, in both its outputs, is understood and made safe.
+//! What the widely published contact mapping answers, in both its outputs, is understood and made safe.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,1 +1,27 @@
-//! The pipeline: reads, writes, cursors.
+//! The pipeline: a unified request in, one provider call, a unified answer out.
+//!
+//! ```text
+//! parameters → mapping (query) → soql → provider (send) → mapping (response) → page
+//! ```
+//!
+//! Stages are pure or do I/O, never both: everything here but `read` and `write` is pure.
+
+mod body;
+mod cursor;
+mod error;
+mod filter;
+mod keyset;
+mod overrides;
+mod parameters;
+mod pipeline;
+mod query;
+mod read;
+mod select;
+mod write;
+
+pub use error::Error;
+pub use parameters::Parameters;
+pub use pipeline::{Answer, Outcome, Page, Unified};
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ fn escaped_term(term: &str) -> Result<String, WriteError> {
     let mut escaped = String::with_capacity(trimmed.len());
     for piece in trimmed.split_inclusive(char::is_whitespace) {
         let word = piece.trim_end_matches(char::is_whitespace);
-        // Salesforce's documented way to search for an operator as a word is to quote it.
+        // The documented way to search for an operator as a word is to quote it.
         if OPERATORS
             .iter()
             .any(|operator| operator.eq_ignore_ascii_case(word))

@@ -1,0 +1,84 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// One REST API over your customers' CRMs.
+#[derive(Debug, Parser)]
+#[command(name = "crosswalk", version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API.
+    Serve(ServeOptions),
+    /// Serve the API on a temporary database, beside a simulated org that is already connected.
+    Demo(DemoOptions),
+    /// Serve a simulated org on its own.
+    Simulator(SimulatorOptions),
+    /// Print a configuration file that documents every key.
+    Config,
+    /// Print a new master key.
+    GenerateKey,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask a running gateway whether it is ready; the exit code tells.
+    Health(HealthOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    /// The configuration file; without it, CROSSWALK_* variables and defaults.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// Print one line of JSON on standard output when ready, instead of the introduction.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Port of the gateway; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Port of the simulated org; 0 takes a free one.
+    #[arg(long, default_value_t = 8081)]
+    pub(crate) simulator_port: u16,
+    /// Keep the database and the master key here; without it they go when the demo ends.
+    #[arg(long)]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulatorOptions {
+    /// Where the simulated org listens.
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    pub(crate) bind: SocketAddr,
+    /// The app's client id [default: simulator-client-id].
+    #[arg(long)]
+    pub(crate) client_id: Option<String>,
+    /// The app's client secret [default: simulator-client-secret].
+    #[arg(long)]
+    pub(crate) client_secret: Option<String>,
+    /// Keep one refresh token for the grant's life, instead of a new one with every refresh.
+    #[arg(long)]
+    pub(crate) no_rotation: bool,
+    /// How many contacts the org holds.
+    #[arg(long, default_value_t = 2_500)]
+    pub(crate) contacts: usize,
+    /// That many more custom fields on each main object.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) extra_custom_fields: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthOptions {
+    /// The address that the gateway listens on.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) address: SocketAddr,
+}

@@ -1,0 +1,284 @@
+//! A world to test in: real gateway processes, a simulated org, real databases.
+//!
+//! Every test that can runs on both databases: `both!(name)` makes `name::sqlite` and `name::postgres`. Without
+//! `CROSSWALK_TEST_POSTGRES_URL` and `CROSSWALK_TEST_REDIS_URL` (`./test` sets both) the latter says that it skips.
+#![expect(dead_code, reason = "each test file uses its own part of the world")]
+
+pub mod client;
+pub mod process;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+pub use client::{Client, Reply};
+pub use process::Gateway;
+
+/// Which database the gateways share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// Declares one test on both databases.
+#[macro_export]
+macro_rules! both {
+    ($name:ident) => {
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name($crate::support::Backend::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if $crate::support::postgres_url().is_some() {
+                    super::$name($crate::support::Backend::Postgres).await;
+                } else {
+                    eprintln!("skipped: set CROSSWALK_TEST_POSTGRES_URL, as ./test does");
+                }
+            }
+        }
+    };
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told by ./test where the servers are")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+pub fn postgres_url() -> Option<String> {
+    variable("CROSSWALK_TEST_POSTGRES_URL")
+}
+
+pub fn redis_url() -> Option<String> {
+    variable("CROSSWALK_TEST_REDIS_URL")
+}
+
+pub fn redis_binary() -> Option<String> {
+    variable("CROSSWALK_TEST_REDIS_BIN")
+}
+
+/// What to build.
+pub struct Plan {
+    pub backend: Backend,
+    /// Gateway processes; SQLite takes one.
+    pub nodes: usize,
+    pub simulator: simulator::Options,
+    /// More `CROSSWALK_*` variables.
+    pub variables: Vec<(String, String)>,
+    /// Another Redis than the shared one.
+    pub redis_url: Option<String>,
+}
+
+impl Plan {
+    pub fn new(backend: Backend) -> Self {
+        let org = simulator::OrgOptions {
+            accounts: 60,
+            contacts: 250,
+            leads: 20,
+            opportunities: 20,
+            cases: 10,
+            tasks: 10,
+            events: 10,
+            ..simulator::OrgOptions::default()
+        };
+        let simulator = simulator::Options { bind: SocketAddr::from(([127, 0, 0, 1], 0)), org, ..simulator::Options::default() };
+        Self { backend, nodes: 1, simulator, variables: Vec::new(), redis_url: redis_url() }
+    }
+
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+}
+
+/// A tenant with a key and, once connected, a connection.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    pub id: String,
+    pub key: String,
+}
+
+/// Everything a test talks to.
+pub struct World {
+    pub client: Client,
+    pub simulator: simulator::Running,
+    pub gateways: Vec<Gateway>,
+    pub operator_key: String,
+    pub database: Database,
+    pub directory: Arc<tempfile::TempDir>,
+    pub variables: Vec<(String, String)>,
+}
+
+/// The database that the gateways share.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub backend: Backend,
+    pub url: String,
+    pub redis_url: Option<String>,
+}
+
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+impl Database {
+    async fn create(plan: &Plan, directory: &std::path::Path) -> Self {
+        match plan.backend {
+            Backend::Sqlite => Self {
+                backend: Backend::Sqlite,
+                url: format!("sqlite://{}", directory.join("crosswalk.db").display()),
+                redis_url: None,
+            },
+            Backend::Postgres => {
+                let admin = postgres_url().expect("CROSSWALK_TEST_POSTGRES_URL");
+                let name = format!("e2e_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::SeqCst));
+                let role = format!("{name}_app");
+                // Not the admin role: row-level security does not bind a superuser.
+                for statement in [
+                    format!("CREATE ROLE {role} LOGIN PASSWORD 'app' NOSUPERUSER"),
+                    format!("CREATE DATABASE {name} OWNER {role}"),
+                ] {
+                    let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&admin).await.expect("Postgres");
+                    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.expect("a database");
+                }
+                let mut url = url::Url::parse(&admin).expect("a URL");
+                url.set_username(&role).expect("a user");
+                url.set_password(Some("app")).expect("a password");
+                url.set_path(&name);
+                Self { backend: Backend::Postgres, url: url.to_string(), redis_url: plan.redis_url.clone() }
+            }
+        }
+    }
+}
+
+impl World {
+    /// One gateway, a small org.
+    pub async fn small(backend: Backend) -> Self {
+        Self::build(Plan::new(backend)).await
+    }
+
+    pub async fn build(plan: Plan) -> Self {
+        let directory = Arc::new(tempfile::tempdir().expect("a directory"));
+        let database = Database::create(&plan, directory.path()).await;
+        let simulator = simulator::start(plan.simulator).await.expect("a simulator");
+        let operator_key = "operator-key-of-the-end-to-end-tests".to_owned();
+        let mut world = Self {
+            client: Client::new(),
+            simulator,
+            gateways: Vec::new(),
+            operator_key,
+            database,
+            directory,
+            variables: plan.variables,
+        };
+        assert!(plan.nodes == 1 || plan.backend == Backend::Postgres, "SQLite serves one process");
+        for _ in 0..plan.nodes {
+            world.add_gateway().await;
+        }
+        world
+    }
+
+    pub async fn add_gateway(&mut self) -> usize {
+        let index = self.gateways.len();
+        let gateway = Gateway::start(self, index).await;
+        self.gateways.push(gateway);
+        index
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.gateways[0].url)
+    }
+
+    pub fn control(&self, path: &str) -> String {
+        format!("{}/__control/{path}", self.simulator.base_url())
+    }
+
+    /// Sets a fault, or asks for one of the simulator's counters.
+    pub async fn tell_simulator(&self, path: &str, body: Value) -> Value {
+        let reply = self.client.post(&self.control(path), &[], &body).await;
+        assert!(reply.status < 300, "{path}: {reply:?}");
+        reply.json()
+    }
+
+    pub async fn ask_simulator(&self, path: &str) -> Value {
+        self.client.get(&self.control(path), &[]).await.json()
+    }
+
+    pub async fn tenant(&self, name: &str) -> Tenant {
+        let operator = [("authorization", format!("Bearer {}", self.operator_key))];
+        let tenant = self.client.post(&self.url("/admin/tenants"), &operator, &json!({ "name": name })).await;
+        assert_eq!(tenant.status, 201, "{tenant:?}");
+        let id = tenant.json()["id"].as_str().expect("an id").to_owned();
+        let key = self.client.post(&self.url("/admin/keys"), &operator, &json!({ "tenant_id": id, "name": "test" })).await;
+        assert_eq!(key.status, 201, "{key:?}");
+        Tenant { id, key: key.json()["key"].as_str().expect("a key").to_owned() }
+    }
+
+    /// Connects the simulated org through the whole flow, as a browser would; answers the connection's id.
+    pub async fn connect(&self, tenant: &Tenant, external_id: &str) -> String {
+        let session = json!({ "provider": simulator::PROVIDER, "environment": "production", "external_id": external_id });
+        let reply = self.client.post(&self.url("/connect/sessions"), &tenant.bearer(), &session).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let link = reply.json()["url"].as_str().expect("a link").to_owned();
+        client::Browser::new(&self.client).walk(&link).await;
+        let path = format!("/connections?external_id={external_id}");
+        let list = self.client.get(&self.url(&path), &tenant.bearer()).await.json();
+        list["result"][0]["id"].as_str().unwrap_or_else(|| panic!("no connection: {list}")).to_owned()
+    }
+
+    /// A tenant with one connection.
+    pub async fn connected(&self) -> Caller<'_> {
+        let tenant = self.tenant("Test").await;
+        let connection_id = self.connect(&tenant, "acme").await;
+        Caller { world: self, tenant, connection_id }
+    }
+}
+
+impl Tenant {
+    pub fn bearer(&self) -> Vec<(&'static str, String)> {
+        vec![("authorization", format!("Bearer {}", self.key))]
+    }
+}
+
+/// A tenant's backend, calling for one connection.
+pub struct Caller<'a> {
+    pub world: &'a World,
+    pub tenant: Tenant,
+    pub connection_id: String,
+}
+
+impl Caller<'_> {
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = self.tenant.bearer();
+        headers.push(("x-connection-id", self.connection_id.clone()));
+        headers
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.world.client.get(&self.world.url(path), &self.headers()).await
+    }
+
+    pub async fn get_on(&self, node: usize, path: &str) -> Reply {
+        let url = format!("{}{path}", self.world.gateways[node].url);
+        self.world.client.get(&url, &self.headers()).await
+    }
+
+    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
+        self.world.client.send(method, &self.world.url(path), &self.headers(), body).await
+    }
+
+    /// One page of contacts, which must succeed.
+    pub async fn contacts(&self, query: &str) -> Value {
+        let reply = self.get(&format!("/unified/crm/contacts?{query}")).await;
+        assert_eq!(reply.status, 200, "{query}: {reply:?}");
+        reply.json()
+    }
+}

@@ -1,0 +1,129 @@
+//! A caller's filter as a typed condition: every value is read as its field's type before it is written.
+
+use mapping::FieldKind;
+use soql::{Comparison, Condition, FieldPath, LikePattern, Literal};
+
+use crate::Error;
+use crate::parameters::{Filter, Operator};
+
+/// Writes one filter on `field`, whose values are of `kind`.
+pub(crate) fn condition(filter: &Filter, field: &FieldPath, kind: FieldKind) -> Result<Condition, Error> {
+    let operator = filter.operator;
+    if !allowed(kind).contains(&operator) {
+        return Err(Error::InvalidParameter {
+            parameter: filter.parameter.clone(),
+            message: format!("`{}` does not apply to {}", operator.name(), describe(kind)),
+            allowed: allowed(kind).iter().map(|operator| operator.name().to_owned()).collect(),
+        });
+    }
+    let first = filter.values.first().map_or("", String::as_str);
+    let field = field.clone();
+    if kind == FieldKind::MultiPicklist {
+        return Ok(multi_picklist(filter, field));
+    }
+    Ok(match operator {
+        Operator::Eq => compare(field, Comparison::Equal, literal(filter, kind, first)?),
+        Operator::Ne => compare(field, Comparison::NotEqual, literal(filter, kind, first)?),
+        Operator::Gt => compare(field, Comparison::Greater, literal(filter, kind, first)?),
+        Operator::Gte => compare(field, Comparison::GreaterOrEqual, literal(filter, kind, first)?),
+        Operator::Lt => compare(field, Comparison::Less, literal(filter, kind, first)?),
+        Operator::Lte => compare(field, Comparison::LessOrEqual, literal(filter, kind, first)?),
+        Operator::In | Operator::Nin => {
+            let values: Result<Vec<Literal>, Error> =
+                filter.values.iter().map(|value| literal(filter, kind, value)).collect();
+            let values = values?;
+            if values.is_empty() {
+                return Err(wrong(filter, "needs at least one value"));
+            }
+            Condition::In { field, negated: operator == Operator::Nin, values }
+        }
+        Operator::Like => Condition::Like { field, pattern: like(first) },
+        Operator::Contains => Condition::Like { field, pattern: LikePattern::contains(first) },
+        Operator::StartsWith => Condition::Like { field, pattern: LikePattern::starts_with(first) },
+    })
+}
+
+fn compare(field: FieldPath, comparison: Comparison, value: Literal) -> Condition {
+    Condition::Compare { field, comparison, value }
+}
+
+fn multi_picklist(filter: &Filter, field: FieldPath) -> Condition {
+    let sets = filter.values.iter().map(|value| value.split(';').map(str::to_owned).collect()).collect();
+    let negated = matches!(filter.operator, Operator::Ne | Operator::Nin);
+    Condition::Includes { field, negated, sets }
+}
+
+/// `like` takes the caller's own wildcards: `%` for any text, `_` for one character; all else is literal.
+fn like(value: &str) -> LikePattern {
+    LikePattern::parse(value)
+}
+
+fn allowed(kind: FieldKind) -> &'static [Operator] {
+    use Operator::{Contains, Eq, Gt, Gte, In, Like, Lt, Lte, Ne, Nin, StartsWith};
+    match kind {
+        FieldKind::Boolean => &[Eq, Ne],
+        FieldKind::Id | FieldKind::Reference => &[Eq, Ne, In, Nin],
+        FieldKind::Integer | FieldKind::Decimal | FieldKind::Date | FieldKind::DateTime | FieldKind::Time => {
+            &[Eq, Ne, Gt, Gte, Lt, Lte, In, Nin]
+        }
+        FieldKind::MultiPicklist => &[Eq, Ne, In, Nin, Contains],
+        FieldKind::LongText | FieldKind::Address | FieldKind::Other => &[],
+        FieldKind::Text | FieldKind::Email | FieldKind::Phone | FieldKind::Url | FieldKind::Picklist => {
+            &[Eq, Ne, Gt, Gte, Lt, Lte, In, Nin, Like, Contains, StartsWith]
+        }
+    }
+}
+
+fn describe(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Boolean => "a true/false field",
+        FieldKind::Id | FieldKind::Reference => "an id",
+        FieldKind::Integer | FieldKind::Decimal => "a number",
+        FieldKind::Date => "a date",
+        FieldKind::DateTime => "a date and time",
+        FieldKind::Time => "a time of day",
+        FieldKind::MultiPicklist => "a list of choices",
+        FieldKind::LongText => "long text, which the provider cannot filter",
+        FieldKind::Address => "an address as a whole",
+        FieldKind::Other => "a field of this type",
+        FieldKind::Text | FieldKind::Email | FieldKind::Phone | FieldKind::Url | FieldKind::Picklist => "text",
+    }
+}
+
+fn wrong(filter: &Filter, message: impl Into<String>) -> Error {
+    Error::InvalidParameter { parameter: filter.parameter.clone(), message: message.into(), allowed: Vec::new() }
+}
+
+/// Reads one value as its field's type. The empty text asks for records where the field is empty.
+fn literal(filter: &Filter, kind: FieldKind, value: &str) -> Result<Literal, Error> {
+    if value.is_empty() {
+        return match filter.operator {
+            Operator::Eq | Operator::Ne => Ok(Literal::Null),
+            _ => Err(wrong(filter, "the value is empty")),
+        };
+    }
+    match kind {
+        FieldKind::Boolean => match value {
+            "true" => Ok(Literal::Boolean(true)),
+            "false" => Ok(Literal::Boolean(false)),
+            _ => Err(wrong(filter, "expected true or false")),
+        },
+        FieldKind::Integer => {
+            value.parse().map(Literal::Integer).map_err(|_| wrong(filter, "expected a whole number, such as 42"))
+        }
+        FieldKind::Decimal => {
+            Literal::decimal(value).map_err(|_| wrong(filter, "expected a number, such as 1234.5"))
+        }
+        FieldKind::Date => {
+            Literal::date(value).map_err(|_| wrong(filter, "expected a date, such as 2026-05-01"))
+        }
+        FieldKind::DateTime => Literal::date_time(value).map_err(|_| {
+            wrong(filter, "expected a date and time with its offset, such as 2026-05-01T07:25:37Z")
+        }),
+        FieldKind::Id | FieldKind::Reference => {
+            let plain = value.len() <= 64 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+            if plain { Ok(Literal::text(value)) } else { Err(wrong(filter, "expected an id: letters and digits")) }
+        }
+        _ => Ok(Literal::text(value)),
+    }
+}

@@ -1,0 +1,187 @@
+//! Lists and single records.
+
+use std::sync::Arc;
+
+use mapping::{Method, ObjectMetadata, QueryInput, QueryValue};
+use serde_json::Value;
+use store::{Connection, Tenant};
+
+use crate::cursor::{self, Scope};
+use crate::parameters::{self, ListQuery, Parameters};
+use crate::pipeline::{Answer, Job, Outcome, Page, Unified, kinds, run};
+use crate::query::{Compiled, Compiler, Statement};
+use crate::{Error, keyset};
+
+/// Codes of faults that say a field of ours is not there (any more), or not for this user.
+const UNKNOWN_FIELD: &str = "unknown_field";
+
+impl Unified {
+    /// One page of a resource.
+    pub async fn list(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        resource: &str,
+        parameters: &Parameters,
+    ) -> Result<Outcome<Page>, Error> {
+        let job = self.job(tenant, connection, resource, Method::List).await?;
+        let list = parameters::list_query(parameters, &job.plan, self.limits.page_max_records)?;
+        let limit = list.limit.unwrap_or(self.limits.page_default_records);
+        let scope = Scope {
+            tenant: tenant.id().as_str(),
+            connection: connection.id.as_str(),
+            resource,
+            query: list.identity(),
+        };
+        let now_ms = self.clock.now_ms();
+        let position = list.cursor.as_deref().map(|text| cursor::open(&self.store, &scope, text, now_ms)).transpose()?;
+        let compile = |metadata: &ObjectMetadata, value: Option<&QueryValue>| {
+            compiler(&job, metadata, &list).list(value, position.as_ref(), limit)
+        };
+
+        let (sent, metadata) = match self.attempt(&job, &list, compile).await? {
+            Attempt::DryRun(outcome) => return Ok(outcome),
+            Attempt::Sent(sent, metadata) => (sent, metadata),
+        };
+        let Sent { compiled, reply, value } = *sent;
+        let mut raw = job.raw(&compiled.statement, value);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let is_search = matches!(compiled.statement, Statement::Search(_));
+        let has_more = !is_search && (raw.records.len() > limit || !raw.is_done);
+        raw.records.truncate(limit);
+        let last = raw.records.last().filter(|_| has_more);
+        let next = last.and_then(|record| keyset::position(&compiled.keys, &job.id_field, record));
+        let next_cursor = next
+            .map(|position| cursor::seal(&self.store, &scope, position, now_ms + self.limits.cursor_ttl_ms))
+            .transpose()?;
+
+        let mapped = job.map(Method::List, raw.records, reply.body.len(), &metadata, &list, &reply).await?;
+        let mut warnings = compiled.warnings;
+        warnings.extend(mapped.warnings);
+        let page = Page {
+            result_count: mapped.records.len(),
+            result: mapped.records,
+            next_cursor,
+            prev_cursor: None,
+            total_count: None,
+            warnings,
+        };
+        Ok(Outcome::Done(Answer { value: page, quotas: reply.quotas, warnings: Vec::new(), etag: None }))
+    }
+
+    /// One record by its id.
+    pub async fn get(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        resource: &str,
+        id: &str,
+        parameters: &Parameters,
+    ) -> Result<Outcome<Value>, Error> {
+        let job = self.job(tenant, connection, resource, Method::Get).await?;
+        let query = parameters::record_query(parameters, &job.plan)?;
+        job.check_id(id)?;
+        job.read(id, &query, Method::Get).await
+    }
+
+    /// Compiles and sends; where the provider says that a field does not exist, reads its fields anew and sends once
+    /// more without the field. That is no retry: the second request is another one.
+    async fn attempt<T>(
+        &self,
+        job: &Job,
+        list: &ListQuery,
+        compile: impl Fn(&ObjectMetadata, Option<&QueryValue>) -> Result<Compiled, Error>,
+    ) -> Result<Attempt<T>, Error> {
+        let mut metadata = job.metadata().await?;
+        let mut is_reread = false;
+        loop {
+            let value = job.query_value(list, &metadata).await?;
+            let compiled = compile(&metadata, value.as_ref())?;
+            let (call, text) = job.statement_call(&compiled.statement, list.include_deleted)?;
+            if list.dry_run {
+                return Ok(Attempt::DryRun(job.dry_run(&call, Some(text))?));
+            }
+            match job.send(call).await {
+                Ok((reply, value)) => {
+                    let sent = Sent { compiled, reply, value };
+                    return Ok(Attempt::Sent(Box::new(sent), metadata));
+                }
+                Err(Error::Rejected { fault, .. }) if fault.code == UNKNOWN_FIELD && !is_reread => {
+                    is_reread = true;
+                    metadata = job.reread_metadata().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// A statement that was sent, and its reply.
+struct Sent {
+    compiled: Compiled,
+    reply: provider::Reply,
+    value: Value,
+}
+
+enum Attempt<T> {
+    DryRun(Outcome<T>),
+    Sent(Box<Sent>, Arc<ObjectMetadata>),
+}
+
+fn compiler<'a>(job: &'a Job, metadata: &'a ObjectMetadata, list: &'a ListQuery) -> Compiler<'a> {
+    Compiler { plan: &job.plan, metadata, id_field: &job.id_field, list }
+}
+
+impl Job {
+    /// An id of another shape than the provider's is an id that does not exist.
+    pub(crate) fn check_id(&self, id: &str) -> Result<(), Error> {
+        if self.document.accepts_id(id) {
+            Ok(())
+        } else {
+            Err(Error::NotFound { resource: self.plan.resource.clone() })
+        }
+    }
+
+    /// Reads one record and maps it.
+    pub(crate) async fn read(&self, id: &str, query: &ListQuery, method: Method) -> Result<Outcome<Value>, Error> {
+        let compile = |metadata: &ObjectMetadata, _: Option<&QueryValue>| compiler(self, metadata, query).get(id);
+        let (sent, metadata) = match self.unified.attempt(self, query, compile).await? {
+            Attempt::DryRun(outcome) => return Ok(outcome),
+            Attempt::Sent(sent, metadata) => (sent, metadata),
+        };
+        let Sent { compiled, reply, value } = *sent;
+        let raw = self.raw(&compiled.statement, value);
+        let mapped = self.map(method, raw.records, reply.body.len(), &metadata, query, &reply).await?;
+        let record = mapped.records.into_iter().next();
+        let record = record.ok_or_else(|| Error::NotFound { resource: self.plan.resource.clone() })?;
+        let mut warnings = compiled.warnings;
+        warnings.extend(mapped.warnings);
+        Ok(Outcome::Done(Answer { etag: self.etag(&record), value: record, quotas: reply.quotas, warnings }))
+    }
+
+    /// What the document's own query mapping answers, when it has one.
+    async fn query_value(&self, list: &ListQuery, metadata: &Arc<ObjectMetadata>) -> Result<Option<QueryValue>, Error> {
+        if !self.plan.has_query_mapping(Method::List) {
+            return Ok(None);
+        }
+        let plan = Arc::clone(&self.plan);
+        let metadata = Arc::clone(metadata);
+        let query = list.binding();
+        let context = self.context();
+        let connection = self.connection_facts();
+        let budget = self.budget();
+        let size_bytes = if plan.has_override(Method::List) { usize::MAX } else { 0 };
+        run(size_bytes, move || {
+            let input = QueryInput {
+                query: &query,
+                body: &Value::Null,
+                context: &context,
+                connection: &connection,
+                id: None,
+                field_kinds: &kinds(&metadata),
+            };
+            Ok(plan.query(Method::List, &input, &budget)?)
+        })
+        .await
+    }
+}
