@@ -284,6 +284,10 @@ fn target(
         path
     } else if document.proxy.default_base {
         let base = document.base_path(configured.api_version(connection.api_version.as_deref()));
+        // A path that begins as the provider's own do is meant as it stands: one that is not listed is refused.
+        if first_segment(path.as_str()) == first_segment(&base) {
+            return Err(PathError::NotListed.into());
+        }
         let below = path.below(&base);
         if !document.proxy_allows(below.as_str()) {
             return Err(PathError::NotListed.into());
@@ -298,6 +302,10 @@ fn target(
         target.push_str(&paths::raw_query(query)?);
     }
     Ok(target)
+}
+
+fn first_segment(path: &str) -> Option<&str> {
+    path.split('/').find(|segment| !segment.is_empty())
 }
 
 fn request_headers(configured: &Configured, given: &HeaderMap) -> Result<HeaderMap, CallError> {

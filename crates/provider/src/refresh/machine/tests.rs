@@ -162,6 +162,13 @@ fn remember(history: &mut History, event: Event) {
 }
 
 fn judge(history: &mut History, event: Event, commands: &[Command]) {
+    if event == Event::RefusedDead {
+        assert_eq!(
+            commands,
+            [Command::ReadRow],
+            "first a look whether the refused token is an old one"
+        );
+    }
     for command in commands {
         match *command {
             Command::Post => {
