@@ -1,0 +1,363 @@
+//! The shared parts of the document.
+
+use mapping::Catalog;
+use serde_json::{Map, Value, json};
+
+use crate::access::Scope;
+use crate::code::Code;
+
+/// The list envelope around an item.
+pub(super) fn page(item: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["result", "next_cursor", "result_count"],
+        "properties": {
+            "result": {"type": "array", "items": item},
+            "next_cursor": {"type": ["string", "null"], "description": "Where the next page starts; null on the last one."},
+            "prev_cursor": {"type": "null"},
+            "result_count": {"type": "integer"},
+            "total_count": {"type": ["integer", "null"]},
+            "warnings": {"type": "array", "items": {"type": "string"}},
+        },
+    })
+}
+
+pub(super) fn parameters() -> Value {
+    let text = |name: &str, place: &str, description: &str| json!({"name": name, "in": place, "description": description, "schema": {"type": "string"}});
+    json!({
+        "ConnectionId": text("X-Connection-Id", "header", "The connection to use."),
+        "ConnectionIdParameter": text("connection_id", "query", "The same, where headers cannot be set."),
+        "ConnectionExternalId":
+            text("X-Connection-External-Id", "header", "Your own id of the customer, in place of `X-Connection-Id`; with `X-Provider`."),
+        "Provider": text("X-Provider", "header", "The provider that the external id belongs to."),
+    })
+}
+
+pub(super) fn headers() -> Value {
+    let header =
+        |kind: &str, description: &str| json!({"description": description, "schema": {"type": kind}});
+    json!({
+        "RateLimit-Policy": header("string", "The provider's policies (draft-ietf-httpapi-ratelimit-headers-10)."),
+        "RateLimit": header("string", "What is left of them."),
+        "ratelimit-limit": header("integer", "The limit of the policy that is closest to its end."),
+        "ratelimit-remaining": header("integer", "What is left of it."),
+        "ratelimit-reset": header("integer", "Seconds until it begins anew; absent when the provider does not tell."),
+    })
+}
+
+pub(super) fn responses() -> Value {
+    json!({
+        "Problem": {
+            "description": "What went wrong, whose fault it is and whether retrying helps.",
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        },
+    })
+}
+
+pub(super) fn schemas(catalog: &Catalog) -> Value {
+    let mut schemas = Map::new();
+    let mut put = |name: &str, schema: Value| schemas.insert(name.to_owned(), schema);
+    put("Problem", problem());
+    put(
+        "Record",
+        json!({
+            "type": "object",
+            "properties": {"id": {"type": "string"}},
+            "additionalProperties": true,
+            "description": "A record in the shape of its resource.",
+        }),
+    );
+    put("Id", object(&[("id", json!({"type": "string"}))]));
+    connection_schemas(&mut put);
+    mapping_schemas(&mut put);
+    admin_schemas(&mut put);
+    for resource in catalog.resources() {
+        let mut schema = resource.json.clone();
+        point_into(&mut schema, &format!("#/components/schemas/{}", resource.name));
+        put(&resource.name, schema);
+    }
+    Value::Object(schemas)
+}
+
+/// References within a schema, made to point at where the schema stands here.
+fn point_into(schema: &mut Value, place: &str) {
+    match schema {
+        Value::Object(fields) => {
+            fields.remove("$schema");
+            fields.remove("$id");
+            for (key, field) in fields {
+                match field {
+                    Value::String(target) if key == "$ref" => {
+                        if let Some(rest) = target.strip_prefix('#') {
+                            *target = format!("{place}{rest}");
+                        }
+                    }
+                    _ => point_into(field, place),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| point_into(item, place)),
+        _ => {}
+    }
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn text_or_null() -> Value {
+    json!({"type": ["string", "null"]})
+}
+
+fn instant() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn instant_or_null() -> Value {
+    json!({"type": ["string", "null"], "format": "date-time"})
+}
+
+fn texts() -> Value {
+    json!({"type": "array", "items": {"type": "string"}})
+}
+
+/// An object with exactly these keys, all there.
+fn object(properties: &[(&str, Value)]) -> Value {
+    let names: Vec<&str> = properties.iter().map(|(name, _)| *name).collect();
+    with_required(properties, &names)
+}
+
+/// An object with these keys, some of which must be there.
+fn with_required(properties: &[(&str, Value)], required: &[&str]) -> Value {
+    let properties: Map<String, Value> = properties
+        .iter()
+        .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
+        .collect();
+    json!({"type": "object", "required": required, "properties": properties})
+}
+
+fn problem() -> Value {
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    let upstream = with_required(
+        &[
+            ("provider", text()),
+            ("status", json!({"type": ["integer", "null"]})),
+            ("code", text_or_null()),
+            (
+                "body",
+                json!({"description": "The provider's own body when it is JSON; credentials are redacted."}),
+            ),
+            ("body_text", text()),
+            ("truncated", json!({"type": "boolean"})),
+        ],
+        &["provider"],
+    );
+    let mistake = with_required(
+        &[
+            ("document", text()),
+            ("line", json!({"type": ["integer", "null"]})),
+            ("column", json!({"type": ["integer", "null"]})),
+            ("key", text_or_null()),
+            ("message", text()),
+        ],
+        &["message"],
+    );
+    with_required(
+        &[
+            ("type", json!({"type": "string", "format": "uri"})),
+            ("title", text()),
+            ("status", json!({"type": "integer"})),
+            ("detail", text()),
+            ("instance", text()),
+            ("code", json!({"type": "string", "enum": codes})),
+            (
+                "retryable",
+                json!({"type": "boolean", "description": "Whether the same request may succeed later."}),
+            ),
+            (
+                "is_remote_error",
+                json!({"type": "boolean", "description": "Whether the provider spoke, or failed to."}),
+            ),
+            ("request_id", text()),
+            ("trace_id", text()),
+            ("violated-policies", texts()),
+            ("upstream", upstream),
+            (
+                "fields",
+                json!({"type": "array", "items": {"type": "string"}, "description": "Unified names of the fields at fault."}),
+            ),
+            (
+                "allowed",
+                json!({"type": "array", "items": {"type": "string"}, "description": "What would be accepted."}),
+            ),
+            (
+                "errors",
+                json!({"type": "array", "items": mistake, "description": "Mistakes of a mapping document."}),
+            ),
+            ("connection_id", text()),
+            ("remedy", text()),
+            ("docs", json!({"type": "string", "format": "uri"})),
+            ("statusCode", json!({"type": "integer"})),
+            ("error", text()),
+            ("message", text()),
+        ],
+        &[
+            "type",
+            "title",
+            "status",
+            "detail",
+            "code",
+            "retryable",
+            "is_remote_error",
+            "request_id",
+        ],
+    )
+}
+
+fn connection_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    let states = ["pending", "active", "degraded", "needs_reauth", "revoked"];
+    put(
+        "Connection",
+        object(&[
+            ("id", text()),
+            ("provider", text()),
+            ("environment", text()),
+            ("external_id", text_or_null()),
+            ("state", json!({"type": "string", "enum": states})),
+            ("state_reason", text_or_null()),
+            ("instance_url", text_or_null()),
+            ("account_id", text_or_null()),
+            ("user_id", text_or_null()),
+            ("scopes", texts()),
+            ("api_version", text_or_null()),
+            ("created_at", instant()),
+            ("updated_at", instant()),
+        ]),
+    );
+    let reading = object(&[
+        ("policy", text()),
+        ("limit", json!({"type": ["integer", "null"]})),
+        ("remaining", json!({"type": "integer"})),
+        ("window_s", json!({"type": ["integer", "null"]})),
+        ("reset_s", json!({"type": ["integer", "null"]})),
+        ("unit", text_or_null()),
+    ]);
+    put(
+        "Quota",
+        object(&[
+            ("connection_id", text()),
+            ("quotas", json!({"type": "array", "items": reading})),
+            ("observed_at", instant_or_null()),
+        ]),
+    );
+    put(
+        "NewConnectSession",
+        with_required(
+            &[
+                ("provider", text()),
+                (
+                    "environment",
+                    json!({"type": "string", "default": "production", "description": "One of the provider's environments."}),
+                ),
+                (
+                    "login_host",
+                    json!({"type": "string", "description": "The customer's own login host, in environments that take one."}),
+                ),
+                (
+                    "external_id",
+                    json!({"type": "string", "description": "Your own id of the customer."}),
+                ),
+                (
+                    "scopes",
+                    json!({"type": "array", "items": {"type": "string"}, "description": "The provider's defaults when left out."}),
+                ),
+                (
+                    "return_to",
+                    json!({"type": "string", "format": "uri", "description": "Where the browser ends."}),
+                ),
+                (
+                    "connection_id",
+                    json!({"type": "string", "description": "The connection to reconnect."}),
+                ),
+            ],
+            &["provider"],
+        ),
+    );
+    put(
+        "ConnectSession",
+        object(&[("id", text()), ("url", text()), ("expires_at", instant())]),
+    );
+}
+
+fn mapping_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    put(
+        "MappingOverride",
+        object(&[
+            ("id", text()),
+            (
+                "level",
+                json!({"type": "string", "enum": ["tenant", "connection"]}),
+            ),
+            ("connection_id", text_or_null()),
+            ("provider", text()),
+            ("resource", text()),
+            ("version", json!({"type": "integer"})),
+            ("document", text()),
+            ("updated_at", instant()),
+        ]),
+    );
+    put(
+        "MappingVersion",
+        object(&[
+            ("version", json!({"type": "integer"})),
+            (
+                "document",
+                json!({"type": ["string", "null"], "description": "Null where the override was taken back."}),
+            ),
+            ("created_at", instant()),
+        ]),
+    );
+    put(
+        "MappingPreview",
+        with_required(&[("document", text()), ("record_id", text())], &["document"]),
+    );
+}
+
+fn admin_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    put("NewTenant", object(&[("name", text())]));
+    put(
+        "Tenant",
+        object(&[("id", text()), ("name", text()), ("created_at", instant())]),
+    );
+    let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    let scopes = json!({
+        "type": "array", "items": {"type": "string", "enum": scopes},
+        "description": "What the key may do; empty means everything a tenant may do.",
+    });
+    put(
+        "NewApiKey",
+        with_required(
+            &[
+                ("tenant_id", text()),
+                ("name", text()),
+                ("test", json!({"type": "boolean", "default": false})),
+                ("scopes", scopes.clone()),
+                ("expires_at", instant()),
+            ],
+            &["tenant_id", "name"],
+        ),
+    );
+    let key = [
+        ("id", text()),
+        ("prefix", text()),
+        ("name", text()),
+        ("scopes", scopes),
+        ("created_at", instant()),
+        ("expires_at", instant_or_null()),
+        ("revoked_at", instant_or_null()),
+        ("last_used_at", instant_or_null()),
+    ];
+    put("ApiKey", object(&key));
+    let with_secret: Vec<(&str, Value)> = key.into_iter().chain([("key", text())]).collect();
+    put("ApiKeyWithSecret", object(&with_secret));
+}

@@ -1,0 +1,516 @@
+//! What each operation is, takes and answers, by the id of its route.
+
+/// Groups of operations.
+pub(super) const TAGS: &[(&str, &str)] = &[
+    ("Unified CRM", "Records in one shape, whatever the CRM."),
+    ("Proxy", "The CRM's own API, with the connection's credential."),
+    ("Connections", "Customers' connected CRM orgs."),
+    ("Connect", "How a customer connects an org."),
+    (
+        "Mappings",
+        "A tenant's and a connection's own layers over the mappings that ship.",
+    ),
+    ("Admin", "Tenants, keys and providers, for the operator."),
+    ("Service", "Health, metrics, documentation."),
+];
+
+/// Something a body holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content {
+    Nothing,
+    /// One object of a named schema.
+    Schema(&'static str),
+    /// The list envelope around a named schema.
+    List(&'static str),
+    /// A record of the path's resource.
+    Record,
+    /// The list envelope around such records.
+    Records,
+    AnyJson,
+    Anything,
+    Html,
+    Text,
+    /// A mapping document.
+    Mapping,
+}
+
+/// A parameter of the query, or a header when its kind says so.
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) text: &'static str,
+}
+
+/// An operation.
+pub(super) struct Details {
+    pub(super) tag: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) description: &'static str,
+    pub(super) takes_connection: bool,
+    pub(super) query: &'static [Parameter],
+    pub(super) body: Content,
+    pub(super) status: &'static str,
+    pub(super) success_text: &'static str,
+    pub(super) success: Content,
+}
+
+const fn parameter(name: &'static str, kind: &'static str, text: &'static str) -> Parameter {
+    Parameter { name, kind, text }
+}
+
+const LIST: &[Parameter] = &[
+    parameter(
+        "limit",
+        "limit",
+        "Records in a page: 100 unless told, 2000 at most.",
+    ),
+    parameter(
+        "cursor",
+        "text",
+        "`next_cursor` of the page before. Good for the same connection, resource and query only.",
+    ),
+    parameter(
+        "sort",
+        "text",
+        "`-updated_at,name`: sort keys, `-` for descending.",
+    ),
+    parameter("sort_by", "object", "The same as `sort_by[updated_at]=desc`."),
+    parameter(
+        "search_term",
+        "text",
+        "Full-text search. A result of it has one page.",
+    ),
+    parameter("fields", "text", "Only these fields, separated by commas."),
+    parameter("expand", "text", "References to fill in: `account,owner`."),
+    parameter("include", "text", "`remote_data` adds the provider's own record."),
+    parameter(
+        "include_deleted",
+        "flag",
+        "Deleted records too, where the provider keeps them.",
+    ),
+    parameter(
+        "custom_fields",
+        "object",
+        "Filters on custom fields: `custom_fields[LTV_Score__c][gte]=5`.",
+    ),
+    parameter("or", "object", "Alternatives: `or[0][name]=a&or[1][name]=b`."),
+    parameter(
+        "remote_query",
+        "object",
+        "Passed on untouched where the mapping allows it.",
+    ),
+    parameter(
+        "dry_run",
+        "flag",
+        "Answers the provider request that would be sent, tokens redacted.",
+    ),
+];
+const READ: &[Parameter] = &[
+    parameter("fields", "text", "Only these fields, separated by commas."),
+    parameter("expand", "text", "References to fill in: `account,owner`."),
+    parameter("include", "text", "`remote_data` adds the provider's own record."),
+    parameter(
+        "dry_run",
+        "flag",
+        "Answers the provider request that would be sent, tokens redacted.",
+    ),
+    parameter(
+        "If-None-Match",
+        "header",
+        "The `ETag` of the record the caller has: 304 when it is still the one.",
+    ),
+];
+const WRITE: &[Parameter] = &[
+    parameter(
+        "dry_run",
+        "flag",
+        "Answers the provider request that would be sent, tokens redacted.",
+    ),
+    parameter(
+        "Prefer",
+        "header",
+        "`return=minimal` answers `{id}` only and saves a call to the provider.",
+    ),
+];
+const DRY_RUN: &[Parameter] = &[parameter(
+    "dry_run",
+    "flag",
+    "Answers the provider request that would be sent, tokens redacted.",
+)];
+const CONNECTIONS: &[Parameter] = &[
+    parameter(
+        "limit",
+        "limit",
+        "Connections in a page: 100 unless told, 200 at most.",
+    ),
+    parameter("cursor", "text", "`next_cursor` of the page before."),
+    parameter("provider", "text", "Only of this provider."),
+    parameter("external_id", "text", "Only with this id of yours."),
+    parameter(
+        "state",
+        "text",
+        "Only in this state: `pending`, `active`, `degraded`, `needs_reauth` or `revoked`.",
+    ),
+];
+const TENANT: &[Parameter] = &[parameter(
+    "tenant_id",
+    "required",
+    "The tenant whose keys are meant.",
+)];
+const CALLBACK: &[Parameter] = &[
+    parameter("state", "text", "Ours."),
+    parameter("code", "text", "The provider's, on success."),
+    parameter("error", "text", "The provider's, on failure."),
+    parameter("error_description", "text", "The provider's, on failure."),
+    parameter("iss", "text", "Who answers (RFC 9207)."),
+];
+const VERBOSE: &[Parameter] = &[parameter("verbose", "text", "Lists the checks.")];
+
+/// What a parameter of the path is.
+pub(super) fn path_parameter(name: &str) -> &'static str {
+    match name {
+        "resource" => "A resource: `contacts`, or one of your own mappings.",
+        "id" => "An id, as this API gave it.",
+        "path" => "The provider's path. It is checked and never leaves the provider's own API.",
+        "provider" => "A provider's name.",
+        "link" => "The token of a connect link: single use.",
+        _ => "",
+    }
+}
+
+const BASE: Details = Details {
+    tag: "",
+    summary: "",
+    description: "",
+    takes_connection: false,
+    query: &[],
+    body: Content::Nothing,
+    status: "200",
+    success_text: "Done.",
+    success: Content::AnyJson,
+};
+const UNIFIED: Details = Details {
+    tag: "Unified CRM",
+    takes_connection: true,
+    ..BASE
+};
+const CONNECTION: Details = Details {
+    tag: "Connections",
+    ..BASE
+};
+const MAPPING: Details = Details {
+    tag: "Mappings",
+    ..BASE
+};
+const CONNECT: Details = Details {
+    tag: "Connect",
+    ..BASE
+};
+const ADMIN: Details = Details { tag: "Admin", ..BASE };
+const SERVICE: Details = Details {
+    tag: "Service",
+    ..BASE
+};
+
+/// The operation of a route. A route without one gets an empty summary, which a test refuses.
+pub(super) fn details(id: &str) -> Details {
+    unified(id)
+        .or_else(|| connections(id))
+        .or_else(|| mappings(id))
+        .or_else(|| connect(id))
+        .or_else(|| admin(id))
+        .or_else(|| service(id))
+        .unwrap_or(BASE)
+}
+
+fn unified(id: &str) -> Option<Details> {
+    Some(match id {
+        "list_records" => Details {
+            summary: "List records",
+            description: "Filters are field names: `email_addresses=a@b.c`, or with an operator `updated_at[gt]=2026-05-01T00:00:00Z` \
+                          (`eq ne gt gte lt lte in nin like contains starts_with`). GET /unified/meta/crm/{resource} lists what a \
+                          connection can filter and sort by.",
+            query: LIST,
+            success_text: "A page of records.",
+            success: Content::Records,
+            ..UNIFIED
+        },
+        "create_record" => Details {
+            summary: "Create a record",
+            query: WRITE,
+            body: Content::Record,
+            status: "201",
+            success_text: "The record as the provider now has it.",
+            success: Content::Record,
+            ..UNIFIED
+        },
+        "get_record" => Details {
+            summary: "Read a record",
+            query: READ,
+            success_text: "The record.",
+            success: Content::Record,
+            ..UNIFIED
+        },
+        "update_record" => Details {
+            summary: "Change fields of a record",
+            query: WRITE,
+            body: Content::Record,
+            success_text: "The record as the provider now has it.",
+            success: Content::Record,
+            ..UNIFIED
+        },
+        "delete_record" => Details {
+            summary: "Delete a record",
+            query: DRY_RUN,
+            success_text: "Its id.",
+            success: Content::Schema("Id"),
+            ..UNIFIED
+        },
+        "get_resource_meta" => Details {
+            summary: "How a resource maps for a connection",
+            description: "The merged mapping, the level each part comes from, the JSON Schema, filters and sort keys.",
+            success_text: "The merged mapping.",
+            ..UNIFIED
+        },
+        "proxy" => Details {
+            tag: "Proxy",
+            summary: "Call the provider's own API",
+            description: "Streams both ways. Status, body and headers are the provider's; rate-limit headers are added. The path is \
+                          checked against the provider's list and your credentials are not passed on.",
+            body: Content::Anything,
+            success_text: "Whatever the provider answers, with its own status.",
+            success: Content::Anything,
+            ..UNIFIED
+        },
+        _ => return None,
+    })
+}
+
+fn connections(id: &str) -> Option<Details> {
+    Some(match id {
+        "list_connections" => Details {
+            summary: "List connections",
+            query: CONNECTIONS,
+            success_text: "A page of connections.",
+            success: Content::List("Connection"),
+            ..CONNECTION
+        },
+        "get_connection" => Details {
+            summary: "Read a connection",
+            success_text: "The connection.",
+            success: Content::Schema("Connection"),
+            ..CONNECTION
+        },
+        "delete_connection" => Details {
+            summary: "Delete a connection and its credentials",
+            status: "204",
+            success: Content::Nothing,
+            ..CONNECTION
+        },
+        "get_quota" => Details {
+            summary: "The last known quota of a connection",
+            description: "What the provider told with its latest answer that this node saw; no call is made.",
+            success_text: "The quota; `observed_at` is null when this node has seen no answer yet.",
+            success: Content::Schema("Quota"),
+            ..CONNECTION
+        },
+        _ => return None,
+    })
+}
+
+fn mappings(id: &str) -> Option<Details> {
+    let kept = Details {
+        success_text: "The override.",
+        success: Content::Schema("MappingOverride"),
+        ..MAPPING
+    };
+    let put = Details {
+        description: "YAML or JSON. Checked before it is kept, and refused with the line, column and key of every mistake. Takes \
+                      effect on every node within a second; earlier versions stay in the history.",
+        body: Content::Mapping,
+        ..kept
+    };
+    let gone = Details {
+        status: "204",
+        success: Content::Nothing,
+        ..MAPPING
+    };
+    let history = Details {
+        success_text: "All versions, newest first.",
+        success: Content::List("MappingVersion"),
+        ..MAPPING
+    };
+    let preview = Details {
+        description: "Shows the merged mapping and a real record before and after. Nothing is kept.",
+        body: Content::Schema("MappingPreview"),
+        success_text: "The record before and after.",
+        ..MAPPING
+    };
+    Some(match id {
+        "list_mappings" => Details {
+            summary: "List mapping overrides",
+            success_text: "All overrides.",
+            success: Content::List("MappingOverride"),
+            ..MAPPING
+        },
+        "get_mapping" => Details {
+            summary: "Read the tenant's override",
+            ..kept
+        },
+        "put_mapping" => Details {
+            summary: "Put the tenant's override",
+            ..put
+        },
+        "delete_mapping" => Details {
+            summary: "Take the tenant's override back",
+            ..gone
+        },
+        "get_mapping_history" => Details {
+            summary: "Versions of the tenant's override",
+            ..history
+        },
+        "preview_mapping" => Details {
+            summary: "Try an override for the tenant",
+            takes_connection: true,
+            ..preview
+        },
+        "get_connection_mapping" => Details {
+            summary: "Read a connection's override",
+            ..kept
+        },
+        "put_connection_mapping" => Details {
+            summary: "Put a connection's override",
+            ..put
+        },
+        "delete_connection_mapping" => Details {
+            summary: "Take a connection's override back",
+            ..gone
+        },
+        "get_connection_mapping_history" => Details {
+            summary: "Versions of a connection's override",
+            ..history
+        },
+        "preview_connection_mapping" => Details {
+            summary: "Try an override for a connection",
+            ..preview
+        },
+        _ => return None,
+    })
+}
+
+fn connect(id: &str) -> Option<Details> {
+    Some(match id {
+        "create_connect_session" => Details {
+            summary: "Make a link with which a customer connects an org",
+            body: Content::Schema("NewConnectSession"),
+            status: "201",
+            success_text: "The link: it works once, in one browser, until `expires_at`.",
+            success: Content::Schema("ConnectSession"),
+            ..CONNECT
+        },
+        "open_connect_page" => Details {
+            summary: "The page behind a connect link",
+            description: "Opening it does not use the link up.",
+            success_text: "The page.",
+            success: Content::Html,
+            ..CONNECT
+        },
+        "start_authorization" => Details {
+            summary: "Leave for the provider",
+            description: "Uses the link up, binds the journey to this browser and redirects to the provider.",
+            status: "303",
+            success_text: "Off to the provider.",
+            success: Content::Nothing,
+            ..CONNECT
+        },
+        "finish_authorization" => Details {
+            summary: "Come back from the provider",
+            description: "The redirect URI. Ends on `return_to?connection_id=…&status=connected`, on `return_to?status=denied`, or on a \
+                          page that says what went wrong and what to do.",
+            query: CALLBACK,
+            status: "303",
+            success_text: "Back to `return_to`.",
+            success: Content::Nothing,
+            ..CONNECT
+        },
+        _ => return None,
+    })
+}
+
+fn admin(id: &str) -> Option<Details> {
+    Some(match id {
+        "list_tenants" => Details {
+            summary: "List tenants",
+            success: Content::List("Tenant"),
+            ..ADMIN
+        },
+        "create_tenant" => Details {
+            summary: "Create a tenant",
+            body: Content::Schema("NewTenant"),
+            status: "201",
+            success: Content::Schema("Tenant"),
+            ..ADMIN
+        },
+        "list_keys" => Details {
+            summary: "List a tenant's API keys",
+            query: TENANT,
+            success: Content::List("ApiKey"),
+            ..ADMIN
+        },
+        "create_key" => Details {
+            summary: "Create an API key",
+            description: "`key` is shown this once: only a hash of it is kept.",
+            body: Content::Schema("NewApiKey"),
+            status: "201",
+            success: Content::Schema("ApiKeyWithSecret"),
+            ..ADMIN
+        },
+        "revoke_key" => Details {
+            summary: "Revoke an API key",
+            description: "Refused on every node within seconds.",
+            query: TENANT,
+            status: "204",
+            success: Content::Nothing,
+            ..ADMIN
+        },
+        "list_providers" => Details {
+            summary: "List the providers whose mappings are loaded",
+            success: Content::AnyJson,
+            ..ADMIN
+        },
+        _ => return None,
+    })
+}
+
+fn service(id: &str) -> Option<Details> {
+    Some(match id {
+        "livez" => Details {
+            summary: "The process answers",
+            success: Content::Text,
+            ..SERVICE
+        },
+        "readyz" => Details {
+            summary: "The node may be sent requests",
+            description: "503 while the database does not answer, and while the node is stopping. Redis down does not make it unready.",
+            query: VERBOSE,
+            success: Content::Text,
+            ..SERVICE
+        },
+        "metrics" => Details {
+            summary: "Metrics in Prometheus' text format",
+            description: "On a port of its own when one is configured; here only when the gateway listens on loopback.",
+            success: Content::Text,
+            ..SERVICE
+        },
+        "openapi" => Details {
+            summary: "This document",
+            ..SERVICE
+        },
+        "docs" => Details {
+            summary: "This document as a page",
+            success: Content::Html,
+            ..SERVICE
+        },
+        _ => return None,
+    })
+}

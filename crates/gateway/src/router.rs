@@ -1,0 +1,145 @@
+//! All routes on one screen, and the layers around them.
+
+use axum::extract::Extension;
+use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
+use axum::{Router, middleware};
+use tower::ServiceBuilder;
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+
+use crate::access::Access::{self, Operator, Public, Tenant};
+use crate::access::Scope::{Manage, Proxy, Read, Write};
+use crate::code::Code;
+use crate::observe::{admit, observe, panicked};
+use crate::problem::Problem;
+use crate::routes::{admin, connect, connections, docs, health, mappings, meta, metrics, proxy, unified};
+use crate::state::App;
+
+/// One route: the router, the OpenAPI document and the tests are all made from the same list.
+pub(crate) struct Route {
+    /// `GET`, …; `ANY` for all of them.
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
+    /// The operation's name in the OpenAPI document.
+    pub(crate) id: &'static str,
+    pub(crate) handler: MethodRouter<App>,
+}
+
+#[rustfmt::skip]
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        route("GET",    "/unified/crm/{resource}",                    Tenant(Read),   "list_records",       get(unified::list)),
+        route("POST",   "/unified/crm/{resource}",                    Tenant(Write),  "create_record",      post(unified::create)),
+        route("GET",    "/unified/crm/{resource}/{id}",               Tenant(Read),   "get_record",         get(unified::read)),
+        route("PATCH",  "/unified/crm/{resource}/{id}",               Tenant(Write),  "update_record",      patch(unified::update)),
+        route("DELETE", "/unified/crm/{resource}/{id}",               Tenant(Write),  "delete_record",      delete(unified::remove)),
+        route("GET",    "/unified/meta/crm/{resource}",               Tenant(Read),   "get_resource_meta",  get(meta::read)),
+        route("ANY",    "/proxy/{*path}",                             Tenant(Proxy),  "proxy",              any(proxy::forward)),
+
+        route("GET",    "/connections",                               Tenant(Read),   "list_connections",   get(connections::list)),
+        route("GET",    "/connections/{id}",                          Tenant(Read),   "get_connection",     get(connections::read)),
+        route("DELETE", "/connections/{id}",                          Tenant(Manage), "delete_connection",  delete(connections::remove)),
+        route("GET",    "/connections/{id}/quota",                    Tenant(Read),   "get_quota",          get(connections::quota)),
+
+        route("GET",    "/mappings",                                  Tenant(Read),   "list_mappings",      get(mappings::list)),
+        route("GET",    "/mappings/{provider}/{resource}",            Tenant(Read),   "get_mapping",        get(mappings::read)),
+        route("PUT",    "/mappings/{provider}/{resource}",            Tenant(Manage), "put_mapping",        put(mappings::write)),
+        route("DELETE", "/mappings/{provider}/{resource}",            Tenant(Manage), "delete_mapping",     delete(mappings::remove)),
+        route("GET",    "/mappings/{provider}/{resource}/history",    Tenant(Read),   "get_mapping_history", get(mappings::history)),
+        route("POST",   "/mappings/{provider}/{resource}/preview",    Tenant(Read),   "preview_mapping",    post(mappings::preview)),
+        route("GET",    "/connections/{id}/mappings/{resource}",      Tenant(Read),   "get_connection_mapping",    get(mappings::read_own)),
+        route("PUT",    "/connections/{id}/mappings/{resource}",      Tenant(Manage), "put_connection_mapping",    put(mappings::write_own)),
+        route("DELETE", "/connections/{id}/mappings/{resource}",      Tenant(Manage), "delete_connection_mapping", delete(mappings::remove_own)),
+        route("GET",    "/connections/{id}/mappings/{resource}/history", Tenant(Read), "get_connection_mapping_history", get(mappings::history_own)),
+        route("POST",   "/connections/{id}/mappings/{resource}/preview", Tenant(Read), "preview_connection_mapping",     post(mappings::preview_own)),
+
+        route("POST",   "/connect/sessions",                          Tenant(Manage), "create_connect_session", post(connect::create_session)),
+        route("GET",    "/connect/{link}",                            Public,         "open_connect_page",  get(connect::open)),
+        route("POST",   "/connect/{link}",                            Public,         "start_authorization", post(connect::start)),
+        route("GET",    "/oauth/callback/{provider}",                 Public,         "finish_authorization", get(connect::finish)),
+
+        route("GET",    "/admin/tenants",                             Operator,       "list_tenants",       get(admin::list_tenants)),
+        route("POST",   "/admin/tenants",                             Operator,       "create_tenant",      post(admin::create_tenant)),
+        route("GET",    "/admin/keys",                                Operator,       "list_keys",          get(admin::list_keys)),
+        route("POST",   "/admin/keys",                                Operator,       "create_key",         post(admin::create_key)),
+        route("DELETE", "/admin/keys/{id}",                           Operator,       "revoke_key",         delete(admin::revoke_key)),
+        route("GET",    "/admin/providers",                           Operator,       "list_providers",     get(admin::list_providers)),
+
+        route("GET",    "/livez",                                     Public,         "livez",              get(health::live)),
+        route("GET",    "/readyz",                                    Public,         "readyz",             get(health::ready)),
+        route("GET",    "/metrics",                                   Public,         "metrics",            get(metrics::scrape_beside_api)),
+        route("GET",    "/openapi.json",                              Public,         "openapi",            get(docs::openapi)),
+        route("GET",    "/docs",                                      Public,         "docs",               get(docs::page)),
+    ]
+}
+
+/// The API, its pages and its documentation.
+pub(crate) fn router(app: &App) -> Router {
+    let mut router = Router::new();
+    for Route {
+        path,
+        access,
+        handler,
+        ..
+    } in routes()
+    {
+        // Each handler's extractor compares this with what it takes, so that no route is open by oversight.
+        router = router.route(path, handler.layer(Extension(access)));
+    }
+    router
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(
+            ServiceBuilder::new()
+                // Outermost, to compress whatever is answered, problems too; on request only, and fast rather than small.
+                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+                // The request id, the clock and the log see everything below; problems are written here, with that id.
+                .layer(middleware::from_fn_with_state(App::clone(app), observe))
+                // A panic becomes a problem like any other, and the connection lives on.
+                .layer(CatchPanicLayer::custom(panicked))
+                // Ambiguous heads and requests beyond the node's limit end before any handler, key check or body.
+                .layer(middleware::from_fn_with_state(App::clone(app), admit)),
+            // Bodies are limited where they are read (`body`, or the provider's egress for the proxy), and keys are checked
+            // by the extractors of `access`: both differ from route to route.
+        )
+        .with_state(App::clone(app))
+}
+
+/// What the port for metrics answers: nothing of the API.
+pub(crate) fn metrics_router(app: &App) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::scrape))
+        .route("/livez", get(health::live))
+        .layer(middleware::from_fn_with_state(App::clone(app), observe))
+        .with_state(App::clone(app))
+}
+
+fn route(
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    id: &'static str,
+    handler: MethodRouter<App>,
+) -> Route {
+    Route {
+        method,
+        path,
+        access,
+        id,
+        handler,
+    }
+}
+
+async fn unknown_route() -> Problem {
+    Problem::new(
+        Code::UnknownRoute,
+        "There is no such route; /openapi.json lists them all.",
+    )
+}
+
+async fn method_not_allowed() -> Problem {
+    // The framework adds `Allow`.
+    Problem::new(Code::MethodNotAllowed, "The route does not answer this method.")
+}

@@ -1,0 +1,429 @@
+//! `/connect` and `/oauth/callback`: how a customer connects an org. Bound to one browser by a cookie (RFC 9700 §4.7).
+
+use std::fmt::Write;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use model::ConnectionId;
+use provider::{AuthorizationError, Callback};
+use serde::Deserialize;
+use serde_json::json;
+use store::{NewConnectSession, StoreError};
+use url::Url;
+
+use super::mappings::known_provider;
+use super::{Path, invalid_key, typed};
+use crate::access::{TenantCall, by_id};
+use crate::body;
+use crate::headers;
+use crate::pages::endings::Ending;
+use crate::pages::{connect as connect_page, is_plain_http, security_headers};
+use crate::problem::Problem;
+use crate::query::{self, Pairs};
+use crate::state::{App, Gateway};
+use crate::time::iso;
+
+/// Longest external id, characters.
+const EXTERNAL_ID_MAX_CHARS: usize = 255;
+/// Most scopes of one session.
+const SCOPES_MAX: usize = 64;
+/// Environment of a session that names none.
+const DEFAULT_ENVIRONMENT: &str = "production";
+/// Random bytes of the browser's cookie, written as twice as many digits.
+const BROWSER_BYTES: usize = 32;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewSession {
+    provider: String,
+    environment: Option<String>,
+    login_host: Option<String>,
+    external_id: Option<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    return_to: Option<String>,
+    connection_id: Option<String>,
+}
+
+pub(crate) async fn create_session(
+    State(app): State<App>,
+    headers: HeaderMap,
+    call: TenantCall,
+    body: Body,
+) -> Result<Response, Problem> {
+    let new: NewSession =
+        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    known_provider(&app, &new.provider)?;
+    check_scopes(&new.scopes)?;
+    if let Some(external_id) = &new.external_id {
+        check_external_id(external_id)?;
+    }
+    let return_to = new
+        .return_to
+        .as_deref()
+        .map(|text| return_to(text, &app.settings.return_to_allowed))
+        .transpose()?;
+    let connection_id = match &new.connection_id {
+        Some(id) => Some(reconnected(&app, &call, id, &new.provider).await?),
+        None => None,
+    };
+    let environment = new.environment.unwrap_or_else(|| DEFAULT_ENVIRONMENT.to_owned());
+    let login = app
+        .providers
+        .login_origin(&new.provider, &environment, new.login_host.as_deref())?;
+    let session = NewConnectSession {
+        provider: new.provider,
+        environment,
+        login_url: login.as_str().to_owned(),
+        external_id: new.external_id,
+        scopes: new.scopes,
+        return_to,
+        connection_id,
+    };
+    let ttl_ms = u64::try_from(app.settings.limits.connect_session_ttl_ms).unwrap_or_default();
+    let (session, link) = app
+        .store
+        .create_connect_session(&call.tenant, session, ttl_ms)
+        .await?;
+    let url = format!(
+        "{}/connect/{}",
+        app.settings.public_url.trim_end_matches('/'),
+        link.expose()
+    );
+    headers::json(
+        StatusCode::CREATED,
+        &json!({"id": session.id, "url": url, "expires_at": iso(session.expires_at_ms)}),
+    )
+}
+
+/// Shows who asks for what. Uses nothing up: mail scanners and previews open links too.
+pub(crate) async fn open(State(app): State<App>, Path(link): Path<String>) -> Response {
+    match app.store.open_connect_session(&link).await {
+        Ok(session) => match app.catalog.provider(&session.provider) {
+            Some(provider) => connect_page::page(&session, provider).response(&app.settings.public_url),
+            None => end(&app, &Ending::LinkOver, None),
+        },
+        Err(error) => link_failed(&app, error),
+    }
+}
+
+/// Uses the link up, binds the journey to this browser and sends it to the provider.
+pub(crate) async fn start(State(app): State<App>, Path(link): Path<String>, headers: HeaderMap) -> Response {
+    let session = match app.store.open_connect_session(&link).await {
+        Ok(session) => session,
+        Err(error) => return link_failed(&app, error),
+    };
+    let browser = browser(&app, &headers).map_or_else(|| new_browser(&app), str::to_owned);
+    match app.providers.start_authorization(&session, &link, &browser).await {
+        Ok(url) => {
+            let mut response = redirect(&app, &url);
+            if let Ok(cookie) = HeaderValue::from_str(&set_cookie(&app, &browser)) {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        // Somebody was quicker with the same link.
+        Err(AuthorizationError::Invalid) => end(&app, &Ending::LinkOver, None),
+        Err(error) => authorization_failed(&app, error),
+    }
+}
+
+/// The redirect URI. One attempt per journey, whatever comes of it.
+pub(crate) async fn finish(
+    State(app): State<App>,
+    Path(provider): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(pairs) = query::decode(uri.query()) else {
+        return end(&app, &Ending::NotThisJourney, None);
+    };
+    let Some(callback) = callback(&provider, &pairs) else {
+        return end(&app, &Ending::NotThisJourney, None);
+    };
+    match app
+        .providers
+        .finish_authorization(callback, browser(&app, &headers))
+        .await
+    {
+        Ok(finished) => {
+            let id = finished.connection.id.as_str();
+            match &finished.session.return_to {
+                Some(url) => redirect(
+                    &app,
+                    &returning(url, &[("connection_id", id), ("status", "connected")]),
+                ),
+                None => end(
+                    &app,
+                    &Ending::Connected {
+                        provider: display_name(&app, &finished.session.provider),
+                    },
+                    None,
+                ),
+            }
+        }
+        Err(error) => authorization_failed(&app, error),
+    }
+}
+
+/// What the provider's redirect brought. A parameter that stands twice makes the whole callback unreadable: which of the
+/// two the provider meant cannot be told.
+fn callback(provider: &str, pairs: &Pairs) -> Option<Callback> {
+    let mut callback = Callback {
+        provider: provider.to_owned(),
+        ..Callback::default()
+    };
+    let mut state = None;
+    for (name, value) in pairs {
+        let place = match name.as_str() {
+            "state" => &mut state,
+            "code" => &mut callback.code,
+            "error" => &mut callback.error,
+            "error_description" => &mut callback.error_description,
+            "iss" => &mut callback.issuer,
+            _ => continue,
+        };
+        if place.replace(value.clone()).is_some() {
+            return None;
+        }
+    }
+    callback.state = state?;
+    Some(callback)
+}
+
+/// Ends a journey that failed: back to the tenant's page when the person merely said no, else on a page that tells them.
+fn authorization_failed(app: &Gateway, error: AuthorizationError) -> Response {
+    let session = error.session().cloned();
+    let provider = session
+        .as_ref()
+        .map_or_else(String::new, |session| session.provider.clone());
+    let back = |status: &str| {
+        let session = session.as_ref()?;
+        let mut parameters = vec![("status", status)];
+        if let Some(id) = &session.connection_id {
+            parameters.push(("connection_id", id.as_str()));
+        }
+        Some(returning(session.return_to.as_deref()?, &parameters))
+    };
+    let name = display_name(app, &provider);
+    let ending = match error {
+        AuthorizationError::Invalid => Ending::NotThisJourney,
+        AuthorizationError::Denied { code, explanation, .. } => match explanation {
+            // RFC 6749 §4.1.2.1: the person, or the server for them, said no.
+            _ if code == "access_denied" && back("denied").is_some() => {
+                return redirect(app, &back("denied").unwrap_or_default());
+            }
+            Some(explanation) => Ending::Explained { provider: name, explanation, error: code },
+            None if code == "access_denied" => Ending::Denied { provider: name },
+            None => Ending::Explained {
+                provider: name,
+                explanation: "The provider ended the attempt and gave only the error below. Start again; if it comes back, \
+                              show it to your administrator."
+                    .to_owned(),
+                error: code,
+            },
+        },
+        AuthorizationError::WrongIssuer { .. } => {
+            tracing::warn!("an answer came from another authorization server than the one asked");
+            Ending::NotThisJourney
+        }
+        AuthorizationError::Conflict { .. } => Ending::OtherAccount { provider: name },
+        AuthorizationError::Exchange { what, misconfigured, .. } => {
+            tracing::warn!(what, misconfigured, "a code was not exchanged");
+            let status = if misconfigured { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_GATEWAY };
+            Ending::Failed { provider: name, status }
+        }
+        AuthorizationError::Host { reason, .. } => {
+            tracing::error!(%reason, "a provider named a host that is not its own");
+            Ending::Failed { provider: name, status: StatusCode::BAD_GATEWAY }
+        }
+        AuthorizationError::Login(error) => {
+            tracing::error!(%error, "a connect session's provider is not configured any more");
+            Ending::Failed { provider: name, status: StatusCode::INTERNAL_SERVER_ERROR }
+        }
+        AuthorizationError::Store(error) => return failed(app, &error.into(), &provider),
+    };
+    end(app, &ending, back("failed").as_deref())
+}
+
+async fn reconnected(
+    app: &Gateway,
+    call: &TenantCall,
+    id: &str,
+    provider: &str,
+) -> Result<ConnectionId, Problem> {
+    let connection = by_id(app, &call.tenant, id).await?;
+    if connection.provider == provider {
+        return Ok(connection.id.clone());
+    }
+    Err(invalid_key(
+        "connection_id",
+        format!("The connection's provider is `{}`.", connection.provider),
+    ))
+}
+
+fn check_external_id(external_id: &str) -> Result<(), Problem> {
+    let length = external_id.chars().count();
+    if (1..=EXTERNAL_ID_MAX_CHARS).contains(&length) && !external_id.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(invalid_key(
+        "external_id",
+        format!(
+            "`external_id` must have 1 to {EXTERNAL_ID_MAX_CHARS} characters, none of them control characters."
+        ),
+    ))
+}
+
+/// Scopes are joined with spaces: RFC 6749 §3.3 says which letters they are made of.
+fn check_scopes(scopes: &[String]) -> Result<(), Problem> {
+    let is_scope = |scope: &String| {
+        !scope.is_empty()
+            && scope.len() <= 128
+            && scope
+                .bytes()
+                .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    };
+    if scopes.len() <= SCOPES_MAX && scopes.iter().all(is_scope) {
+        return Ok(());
+    }
+    Err(invalid_key(
+        "scopes",
+        format!(
+            "`scopes` takes at most {SCOPES_MAX} scopes of printable ASCII without spaces, quotes and backslashes."
+        ),
+    ))
+}
+
+/// Where the browser may end: never a place that a browser named, since only a tenant's server makes sessions, and only a
+/// listed one when the operator lists any (RFC 9700 §4.11).
+fn return_to(text: &str, allowed: &[String]) -> Result<String, Problem> {
+    let refuse = |detail: &str| invalid_key("return_to", detail).allowed(allowed.iter().cloned());
+    let url = Url::parse(text).map_err(|_| refuse("`return_to` must be an absolute URL."))?;
+    let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+        return Err(refuse(
+            "`return_to` must begin with https:// (http:// only on this machine).",
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(refuse("`return_to` must hold neither a user nor a fragment."));
+    }
+    let is_listed = allowed
+        .iter()
+        .filter_map(|entry| Url::parse(entry).ok())
+        .any(|entry| entry.origin() == url.origin() && entry.path() == url.path());
+    if !allowed.is_empty() && !is_listed {
+        return Err(refuse(
+            "`return_to` is not among the URLs that the operator allows.",
+        ));
+    }
+    Ok(url.into())
+}
+
+/// A stored `return_to` with parameters added to its own.
+fn returning(return_to: &str, parameters: &[(&str, &str)]) -> String {
+    match Url::parse(return_to) {
+        Ok(mut url) => {
+            url.query_pairs_mut().extend_pairs(parameters);
+            url.into()
+        }
+        // Only parsed URLs are stored.
+        Err(_) => return_to.to_owned(),
+    }
+}
+
+/// 303, because the browser must come with a GET and without the form (RFC 9700 §4.12).
+fn redirect(app: &Gateway, url: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(url) else {
+        return end(app, &Ending::NotThisJourney, None);
+    };
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    for (name, value) in security_headers(&app.settings.public_url) {
+        response.headers_mut().insert(name, value);
+    }
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+fn end(app: &Gateway, ending: &Ending, return_to: Option<&str>) -> Response {
+    ending.page(return_to).response(&app.settings.public_url)
+}
+
+fn link_failed(app: &Gateway, error: StoreError) -> Response {
+    match error {
+        StoreError::NotFound => end(app, &Ending::LinkOver, None),
+        other => failed(app, &other.into(), ""),
+    }
+}
+
+/// A failure that the person cannot change: a page for them, and the reason in the log.
+fn failed(app: &Gateway, problem: &Problem, provider: &str) -> Response {
+    tracing::warn!(code = problem.code().name(), "a connect journey failed");
+    let ending = Ending::Failed {
+        provider: display_name(app, provider),
+        status: problem.status(),
+    };
+    end(app, &ending, None)
+}
+
+fn display_name(app: &Gateway, provider: &str) -> String {
+    app.catalog.provider(provider).map_or_else(
+        || "The provider".to_owned(),
+        |document| document.display_name.clone(),
+    )
+}
+
+/// The cookie that binds a journey to a browser. `__Host-` keeps other hosts and plain http from setting it (RFC 6265bis
+/// §4.1.3.2), but browsers take such cookies over https only, so a demo on http has to do without the prefix and `Secure`.
+fn cookie_name(app: &Gateway) -> &'static str {
+    if is_plain_http(&app.settings.public_url) {
+        "cw_tx"
+    } else {
+        "__Host-cw_tx"
+    }
+}
+
+fn set_cookie(app: &Gateway, browser: &str) -> String {
+    let secure = if is_plain_http(&app.settings.public_url) {
+        ""
+    } else {
+        "; Secure"
+    };
+    let max_age_s = app.settings.limits.connect_session_ttl_ms / 1_000;
+    // Lax: the way back from the provider is a navigation from another site.
+    format!(
+        "{}={browser}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(app)
+    )
+}
+
+/// The browser's cookie, when it holds one of ours. Reused, so that two journeys in two tabs do not undo each other.
+fn browser<'a>(app: &Gateway, headers: &'a HeaderMap) -> Option<&'a str> {
+    let name = cookie_name(app);
+    let mut found = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value);
+    let value = found.next()?;
+    let is_ours = value.len() == BROWSER_BYTES * 2 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Two cookies of one name: somebody else set one of them.
+    (is_ours && found.next().is_none()).then_some(value)
+}
+
+fn new_browser(app: &Gateway) -> String {
+    app.random
+        .bytes_32()
+        .iter()
+        .fold(String::with_capacity(BROWSER_BYTES * 2), |mut text, byte| {
+            // Writing to a `String` does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

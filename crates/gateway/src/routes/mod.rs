@@ -1,0 +1,84 @@
+//! One resource per file. A handler parses, calls, answers.
+
+pub(crate) mod admin;
+pub(crate) mod connect;
+pub(crate) mod connections;
+pub(crate) mod docs;
+pub(crate) mod health;
+pub(crate) mod mappings;
+pub(crate) mod meta;
+pub(crate) mod metrics;
+pub(crate) mod proxy;
+pub(crate) mod unified;
+
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::access::ConnectionCall;
+use crate::code::Code;
+use crate::problem::Problem;
+use crate::state::Gateway;
+
+/// Parameters of the path, with our own answer when they are not UTF-8.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|path| Self(path.0))
+            .map_err(|_| Problem::new(Code::MalformedRequest, "The path holds bytes that are not UTF-8."))
+    }
+}
+
+/// Answers within `limits.request_total_ms`, or says that it could not.
+///
+/// The work is boxed before anything waits for it: a pipeline's future is some tens of KiB, and would be copied into that of
+/// each caller above.
+pub(crate) fn within<T, E: Into<Problem>>(
+    app: &Gateway,
+    work: impl Future<Output = Result<T, E>>,
+) -> impl Future<Output = Result<T, Problem>> {
+    let total_ms = app.settings.limits.request_total_ms;
+    let work = Box::pin(work);
+    async move {
+        match tokio::time::timeout(Duration::from_millis(total_ms), work).await {
+            Ok(outcome) => outcome.map_err(Into::into),
+            Err(_) => {
+                let detail = format!("The request was not answered within {total_ms} ms.");
+                Err(Problem::new(Code::DeadlineExceeded, detail))
+            }
+        }
+    }
+}
+
+/// As [`within`], for a request that chose a connection: an error that needs the customer says which connection it is.
+pub(crate) fn for_connection<T, E: Into<Problem>>(
+    app: &Gateway,
+    call: &ConnectionCall,
+    work: impl Future<Output = Result<T, E>>,
+) -> impl Future<Output = Result<T, Problem>> {
+    let work = within(app, work);
+    async move {
+        work.await
+            .map_err(|problem| problem.about_connection(&call.connection.id))
+    }
+}
+
+/// A JSON body as the type a management route takes; the type refuses unknown keys.
+pub(crate) fn typed<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
+    // The message names the key and what is allowed; it quotes values of the caller's own body only.
+    serde_json::from_value(body)
+        .map_err(|error| Problem::new(Code::InvalidBody, format!("The body is not accepted: {error}.")))
+}
+
+/// An error about one key of a body.
+pub(crate) fn invalid_key(key: &str, detail: impl Into<String>) -> Problem {
+    Problem::new(Code::InvalidBody, detail).fields([key.to_owned()])
+}
