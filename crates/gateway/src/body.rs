@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::Request;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -15,6 +16,8 @@ use crate::problem::Problem;
 
 /// Time to send a whole body, ms.
 const BODY_READ_MS: u64 = 30_000;
+/// Bodies up to this size are read before a handler decides whether it wants them.
+const READ_AHEAD_MAX_BYTES: usize = 64 << 10;
 /// Deepest nesting of arrays and objects.
 const DEPTH_MAX: usize = 64;
 
@@ -32,25 +35,43 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, max_bytes: usize) -> R
         )
         .allowed(["identity"]));
     }
-    let too_large = || {
-        Problem::new(
-            Code::BodyTooLarge,
-            format!("The body may have {max_bytes} bytes at most."),
-        )
-    };
-    let declared = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > max_bytes as u64) {
-        return Err(too_large());
+    if declared_bytes(headers).is_some_and(|length| length > max_bytes as u64) {
+        return Err(too_large(max_bytes));
     }
+    collect(body, max_bytes).await
+}
+
+/// Reads a small body ahead of whoever may want it. A body left unread closes the connection under a caller that has
+/// just been told no, and its next request with it.
+pub(crate) async fn read_ahead(request: Request) -> Result<Request, Problem> {
+    let is_small = declared_bytes(request.headers()).is_some_and(|length| length <= READ_AHEAD_MAX_BYTES as u64);
+    if !is_small {
+        return Ok(request);
+    }
+    let (head, body) = request.into_parts();
+    let bytes = collect(body, READ_AHEAD_MAX_BYTES).await?;
+    Ok(Request::from_parts(head, Body::from(bytes)))
+}
+
+fn declared_bytes(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(max_bytes: usize) -> Problem {
+    Problem::new(
+        Code::BodyTooLarge,
+        format!("The body may have {max_bytes} bytes at most."),
+    )
+}
+
+async fn collect(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
     let collected = tokio::time::timeout(
         Duration::from_millis(BODY_READ_MS),
         Limited::new(body, max_bytes).collect(),
     );
     match collected.await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(max_bytes)),
         Ok(Err(_)) => Err(Problem::new(
             Code::MalformedRequest,
             "The body ended before its announced end.",

@@ -13,6 +13,7 @@ use metrics::Histogram;
 use model::{RequestId, TenantId};
 use tokio::time::Instant;
 
+use crate::body;
 use crate::code::Code;
 use crate::problem::{Problem, RequestFacts};
 use crate::router;
@@ -139,8 +140,12 @@ pub(crate) async fn admit(State(app): State<App>, request: Request, next: Next) 
     if is_always_admitted {
         return next.run(request).await;
     }
-    match app.permits.node().await {
-        Ok(_permit) => next.run(request).await,
+    let _permit = match app.permits.node().await {
+        Ok(permit) => permit,
+        Err(problem) => return problem.into_response(),
+    };
+    match body::read_ahead(request).await {
+        Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }

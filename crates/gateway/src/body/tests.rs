@@ -42,7 +42,7 @@ fn json_that_two_readers_could_read_differently_is_refused() {
         (r#"{"a":"#, "EOF"),
         ("[1e400]", "out of range"),
         ("\"\u{0007}\"", "control character"),
-        (r#""\ud800""#, "surrogate"),
+        (r#""\ud800""#, "hex escape"),
     ] {
         let problem = parse_json(text.as_bytes()).expect_err(text);
         assert_eq!(problem.code(), Code::InvalidJson);

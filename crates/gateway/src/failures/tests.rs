@@ -168,7 +168,7 @@ fn calls_that_failed_say_whose_fault_it_is() {
 fn a_mapping_that_failed_is_the_fault_of_its_level() {
     let failure = |level: &str| MappingError::TimedOut {
         level: level.to_owned(),
-        part: "response_mapping".to_owned(),
+        part: "response_mapping",
         limit_ms: 500,
     };
     assert_eq!(Problem::from(failure("base")).status().as_u16(), 500);
