@@ -9,7 +9,7 @@ use support::{Backend, Caller, Plan, World};
 const PUBLISHED: &str = include_str!("published_mapping.yaml");
 
 async fn put(caller: &Caller<'_>, path: &str, document: &str) -> support::Reply {
-    caller.send("PUT", path, Some(&json!({ "document": document }))).await
+    caller.world.client.send_text("PUT", &caller.world.url(path), &caller.headers(), "application/yaml", document).await
 }
 
 both!(an_override_takes_effect_at_once_and_goes_when_removed);

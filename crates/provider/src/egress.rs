@@ -383,7 +383,9 @@ impl Route {
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http1_max_headers(REPLY_HEADERS_MAX)
             .http1_max_buf_size(REPLY_HEAD_MAX_BYTES)
-            .retry_canceled_requests(false)
+            // Only a request of which nothing was written is sent on another connection: one that idled until the provider
+            // closed it is no answer. A request that left is never sent again.
+            .retry_canceled_requests(true)
             .build(connector.clone());
         Ok(Self { client, connector })
     }

@@ -55,6 +55,8 @@ impl Providers {
         connection: &Arc<Connection>,
         object: &str,
     ) -> Result<Arc<ObjectMetadata>, CallError> {
+        // Not asked conditionally: `Last-Modified` counts seconds, and what was hidden a moment ago is the question.
+        self.inner.metadata.invalidate(&key(connection, object));
         self.inner.read_metadata(tenant, connection, object).await
     }
 }

@@ -12,8 +12,8 @@ use crate::pipeline::{Answer, Job, Outcome, Page, Unified, kinds, run};
 use crate::query::{Compiled, Compiler, Statement};
 use crate::{Error, keyset};
 
-/// Codes of faults that say a field of ours is not there (any more), or not for this user.
-const UNKNOWN_FIELD: &str = "unknown_field";
+/// What a provider's refusal of a query is called; with fields named, it says that these are not there (any more).
+const QUERY_REFUSED: &str = "invalid_request";
 
 impl Unified {
     /// One page of a resource.
@@ -93,7 +93,7 @@ impl Unified {
         compile: impl Fn(&ObjectMetadata, Option<&QueryValue>) -> Result<Compiled, Error>,
     ) -> Result<Attempt<T>, Error> {
         let mut metadata = job.metadata().await?;
-        let mut is_reread = false;
+        let mut refused: Option<(Error, String)> = None;
         loop {
             let value = job.query_value(list, &metadata).await?;
             let compiled = compile(&metadata, value.as_ref())?;
@@ -101,18 +101,32 @@ impl Unified {
             if list.dry_run {
                 return Ok(Attempt::DryRun(job.dry_run(&call, Some(text))?));
             }
-            match job.send(call).await {
-                Ok((reply, value)) => {
-                    let sent = Sent { compiled, reply, value };
-                    return Ok(Attempt::Sent(Box::new(sent), metadata));
+            match refused.take() {
+                // The fields are as they were: the same query would be refused again.
+                Some((error, same)) if same == text => return Err(error),
+                already => {
+                    let sent = job.send(call).await;
+                    match sent {
+                        Ok((reply, value)) => {
+                            let sent = Sent { compiled, reply, value };
+                            return Ok(Attempt::Sent(Box::new(sent), metadata));
+                        }
+                        Err(error) if already.is_none() && error.names_missing_fields() => {
+                            refused = Some((error, text));
+                            metadata = job.reread_metadata().await?;
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
-                Err(Error::Rejected { fault, .. }) if fault.code == UNKNOWN_FIELD && !is_reread => {
-                    is_reread = true;
-                    metadata = job.reread_metadata().await?;
-                }
-                Err(error) => return Err(error),
             }
         }
+    }
+}
+
+impl Error {
+    /// Whether the provider refused a query and named fields: what it was asked for is not what it has.
+    fn names_missing_fields(&self) -> bool {
+        matches!(self, Self::Rejected { fault, .. } if fault.code == QUERY_REFUSED && !fault.fields.is_empty())
     }
 }
 

@@ -17,7 +17,10 @@ fn fixture() -> Fixture {
     let catalog = Catalog::embedded().expect("the shipped documents");
     let provider = catalog.provider_names().next().expect("a provider").to_owned();
     let plan = catalog.plan(&provider, "contacts", &[]).expect("a plan");
-    let mut fields: Vec<FieldMetadata> = plan.fields.iter().filter(|name| !name.contains('.')).map(|name| field(name, FieldKind::Text, false)).collect();
+    let mut fields: Vec<FieldMetadata> = plan.fields.iter().filter(|name| !name.contains('.')).map(|name| {
+        let declared = plan.filters.values().find(|rule| rule.field == **name).map_or(FieldKind::Text, |rule| rule.kind);
+        field(name, declared, false)
+    }).collect();
     for (name, kind) in [("Score__c", FieldKind::Decimal), ("Flag__c", FieldKind::Boolean), ("Tags__c", FieldKind::MultiPicklist), ("Long__c", FieldKind::LongText)] {
         fields.push(field(name, kind, true));
     }

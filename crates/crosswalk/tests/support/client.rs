@@ -69,6 +69,16 @@ impl Client {
         self.request(request).await.unwrap_or_else(|| panic!("no reply from {method} {url}"))
     }
 
+    /// Sends a body that is no JSON, such as a mapping document.
+    pub async fn send_text(&self, method: &str, url: &str, headers: &[(&str, String)], kind: &str, text: &str) -> Reply {
+        let mut request = http::Request::builder().method(method).uri(url).header("content-type", kind);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(text.to_owned()))).expect("a request");
+        self.request(request).await.unwrap_or_else(|| panic!("no reply from {method} {url}"))
+    }
+
     pub async fn get(&self, url: &str, headers: &[(&str, String)]) -> Reply {
         self.send("GET", url, headers, None).await
     }
@@ -80,6 +90,18 @@ impl Client {
     pub async fn post(&self, url: &str, headers: &[(&str, String)], body: &Value) -> Reply {
         self.send("POST", url, headers, Some(body)).await
     }
+}
+
+/// Sends bytes as they are and answers the status line: for requests that no client would send.
+pub async fn raw(base_url: &str, request: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let address = base_url.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    // The gateway may answer and close before it has read everything.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut reply = vec![0; 64];
+    let length = stream.read(&mut reply).await.unwrap_or_default();
+    String::from_utf8_lossy(&reply[..length]).lines().next().unwrap_or_default().to_owned()
 }
 
 /// A person who agrees to everything.
