@@ -81,7 +81,12 @@ pub(crate) struct StoreSection {
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { database_url: None, redis_url: None, data_dir: PathBuf::from("crosswalk-data"), pool_max: 10 }
+        Self {
+            database_url: None,
+            redis_url: None,
+            data_dir: PathBuf::from("crosswalk-data"),
+            pool_max: 10,
+        }
     }
 }
 
@@ -121,7 +126,10 @@ pub(crate) struct Telemetry {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: "info".to_owned(), log_format: LogFormat::Json }
+        Self {
+            log: "info".to_owned(),
+            log_format: LogFormat::Json,
+        }
     }
 }
 
@@ -143,23 +151,31 @@ pub(crate) struct Provider {
 
 impl Config {
     /// Reads the file, if one is named, and lays `variables` over it.
-    pub(crate) fn load(file: Option<&Path>, variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+    pub(crate) fn load(
+        file: Option<&Path>,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> anyhow::Result<Self> {
         let mut table = match file {
             Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-                text.parse::<toml::Table>().with_context(|| format!("{} is not valid TOML", path.display()))?
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                text.parse::<toml::Table>()
+                    .with_context(|| format!("{} is not valid TOML", path.display()))?
             }
             None => toml::Table::new(),
         };
         for (name, value) in variables {
             if let Some(key) = name.strip_prefix(VARIABLE_PREFIX) {
-                let path = key_path(&key.to_ascii_lowercase())
-                    .with_context(|| format!("{name} names no configuration key; `crosswalk config` lists them all"))?;
+                let path = key_path(&key.to_ascii_lowercase()).with_context(|| {
+                    format!("{name} names no configuration key; `crosswalk config` lists them all")
+                })?;
                 insert(&mut table, &path, value_of(&path, &value));
             }
         }
         let named = file.map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());
-        let config: Self = table.try_into().with_context(|| format!("configuration from {named}"))?;
+        let config: Self = table
+            .try_into()
+            .with_context(|| format!("configuration from {named}"))?;
         config.limits.check().map_err(anyhow::Error::msg)?;
         Ok(config)
     }
@@ -167,7 +183,12 @@ impl Config {
     /// The URL that browsers and providers reach this gateway by.
     pub(crate) fn public_url(&self) -> String {
         let own = || format!("http://{}", self.server.bind);
-        self.server.public_url.clone().unwrap_or_else(own).trim_end_matches('/').to_owned()
+        self.server
+            .public_url
+            .clone()
+            .unwrap_or_else(own)
+            .trim_end_matches('/')
+            .to_owned()
     }
 
     /// Master keys from the configuration and from the key file.
@@ -176,15 +197,22 @@ impl Config {
             .keys
             .master_keys
             .iter()
-            .map(|entry| store::MasterKey { id: entry.id.clone(), key: entry.key.clone() })
+            .map(|entry| store::MasterKey {
+                id: entry.id.clone(),
+                key: entry.key.clone(),
+            })
             .collect();
         if let Some(path) = &self.keys.master_key_file {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
             for line in text.lines().filter(|line| !line.trim().is_empty()) {
                 let Some((id, key)) = line.split_once(':') else {
                     bail!("{}: expected lines of `id:key`", path.display());
                 };
-                keys.push(store::MasterKey { id: id.trim().to_owned(), key: Secret::new(key.trim()) });
+                keys.push(store::MasterKey {
+                    id: id.trim().to_owned(),
+                    key: Secret::new(key.trim()),
+                });
             }
         }
         if keys.is_empty() {
@@ -198,14 +226,28 @@ impl Config {
 
     /// The database, SQLite in the data directory unless another is named.
     pub(crate) fn database_url(&self) -> Secret {
-        let own = || Secret::new(format!("sqlite://{}", self.store.data_dir.join("crosswalk.db").display()));
+        let own = || {
+            Secret::new(format!(
+                "sqlite://{}",
+                self.store.data_dir.join("crosswalk.db").display()
+            ))
+        };
         self.store.database_url.clone().unwrap_or_else(own)
     }
 }
 
 /// Sections with the keys that a variable may set. A test holds that `crosswalk.example.toml` names each.
 const SECTIONS: [(&str, &[&str]); 7] = [
-    ("server", &["bind", "metrics_bind", "public_url", "rate_limit_headers", "drain_announce_ms"]),
+    (
+        "server",
+        &[
+            "bind",
+            "metrics_bind",
+            "public_url",
+            "rate_limit_headers",
+            "drain_announce_ms",
+        ],
+    ),
     ("store", &["database_url", "redis_url", "data_dir", "pool_max"]),
     ("keys", &["operator_key", "master_keys", "master_key_file"]),
     ("connect", &["return_to_allowed"]),
@@ -222,15 +264,21 @@ fn key_path(key: &str) -> Option<Vec<String>> {
         if let Some((name, environment)) = rest.split_once("_login_urls_") {
             return Some(path(&["providers", name, "login_urls", environment]));
         }
-        let (name, own) =
-            PROVIDER_KEYS.iter().find_map(|own| rest.strip_suffix(own)?.strip_suffix('_').map(|name| (name, *own)))?;
+        let (name, own) = PROVIDER_KEYS
+            .iter()
+            .find_map(|own| rest.strip_suffix(own)?.strip_suffix('_').map(|name| (name, *own)))?;
         return Some(path(&["providers", name, own]));
     }
     let (section, keys) = SECTIONS.iter().find(|(section, _)| {
-        key.strip_prefix(section).is_some_and(|rest| rest.starts_with('_'))
+        key.strip_prefix(section)
+            .is_some_and(|rest| rest.starts_with('_'))
     })?;
     let rest = key.get(section.len() + 1..)?;
-    let is_known = if *section == "limits" { limit_names().iter().any(|name| name == rest) } else { keys.contains(&rest) };
+    let is_known = if *section == "limits" {
+        limit_names().iter().any(|name| name == rest)
+    } else {
+        keys.contains(&rest)
+    };
     is_known.then(|| path(&[section, rest]))
 }
 
@@ -239,14 +287,23 @@ fn path(parts: &[&str]) -> Vec<String> {
 }
 
 fn limit_names() -> Vec<String> {
-    toml::Table::try_from(Limits::default()).map(|table| table.keys().cloned().collect()).unwrap_or_default()
+    toml::Table::try_from(Limits::default())
+        .map(|table| table.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 /// Numbers, booleans, lists and tables are written as in TOML; anything else is a text.
 fn value_of(path: &[String], text: &str) -> toml::Value {
     // A secret that happens to look like a number is still a text.
-    let is_text = path.iter().any(|part| part.ends_with("_key") || part.starts_with("client_") || part.ends_with("_url"));
-    let parsed = || format!("value = {text}").parse::<toml::Table>().ok()?.remove("value");
+    let is_text = path
+        .iter()
+        .any(|part| part.ends_with("_key") || part.starts_with("client_") || part.ends_with("_url"));
+    let parsed = || {
+        format!("value = {text}")
+            .parse::<toml::Table>()
+            .ok()?
+            .remove("value")
+    };
     if is_text { None } else { parsed() }.unwrap_or_else(|| toml::Value::String(text.to_owned()))
 }
 
@@ -257,7 +314,9 @@ fn insert(table: &mut toml::Table, path: &[String], value: toml::Value) {
             table.insert(last.clone(), value);
         }
         [first, rest @ ..] => {
-            let inner = table.entry(first.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let inner = table
+                .entry(first.clone())
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
             if let toml::Value::Table(inner) = inner {
                 insert(inner, rest, value);
             }

@@ -31,7 +31,10 @@ struct Introduction {
 }
 
 pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<()> {
-    telemetry::logs(&Telemetry { log: "warn".to_owned(), log_format: LogFormat::Text })?;
+    telemetry::logs(&Telemetry {
+        log: "warn".to_owned(),
+        log_format: LogFormat::Text,
+    })?;
     let metrics = telemetry::metrics()?;
     // Without a directory of the caller's, one that goes when the demo ends.
     let (data_dir, _temporary) = match options.data_dir {
@@ -48,12 +51,20 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<()> {
         ..simulator::Options::default()
     })
     .await
-    .with_context(|| format!("the simulated org cannot listen on port {}", options.simulator_port))?;
+    .with_context(|| {
+        format!(
+            "the simulated org cannot listen on port {}",
+            options.simulator_port
+        )
+    })?;
 
     let operator_key = keys::kept(&data_dir.join("operator.key"), &OsRandom)?;
     let config = config(&data_dir, options.port, &simulator.base_url(), &operator_key)?;
     let master_key = keys::kept(&data_dir.join("master.key"), &OsRandom)?;
-    let master_keys = vec![store::MasterKey { id: "demo".to_owned(), key: Secret::new(master_key) }];
+    let master_keys = vec![store::MasterKey {
+        id: "demo".to_owned(),
+        key: Secret::new(master_key),
+    }];
     let gateway = serve::start(&config, master_keys, metrics).await?;
 
     let introduction = connect(&config.public_url(), simulator.base_url(), operator_key, data_dir).await?;
@@ -95,26 +106,55 @@ fn free_port(port: u16) -> anyhow::Result<u16> {
 }
 
 /// Makes a tenant, a key and a connection, each through the API.
-async fn connect(gateway: &str, simulator: String, operator_key: String, data_dir: PathBuf) -> anyhow::Result<Introduction> {
+async fn connect(
+    gateway: &str,
+    simulator: String,
+    operator_key: String,
+    data_dir: PathBuf,
+) -> anyhow::Result<Introduction> {
     let operator = format!("Bearer {operator_key}");
-    let tenant = post(&format!("{gateway}/admin/tenants"), &operator, &json!({ "name": "Demo" })).await?;
+    let tenant = post(
+        &format!("{gateway}/admin/tenants"),
+        &operator,
+        &json!({ "name": "Demo" }),
+    )
+    .await?;
     let key = json!({ "tenant_id": tenant["id"], "name": "demo" });
     let key = post(&format!("{gateway}/admin/keys"), &operator, &key).await?;
     let api_key = key["key"].as_str().context("a key in the answer")?.to_owned();
     let bearer = format!("Bearer {api_key}");
-    let session = json!({ "provider": simulator::PROVIDER, "environment": "production", "external_id": EXTERNAL_ID });
+    let session =
+        json!({ "provider": simulator::PROVIDER, "environment": "production", "external_id": EXTERNAL_ID });
     let session = post(&format!("{gateway}/connect/sessions"), &bearer, &session).await?;
     let link = session["url"].as_str().context("a url in the answer")?;
     browser::connect(link).await.context("the connect flow")?;
-    let connections = http::send(&http::Request::get(&format!("{gateway}/connections")).header("authorization", &bearer)).await?;
+    let connections =
+        http::send(&http::Request::get(&format!("{gateway}/connections")).header("authorization", &bearer))
+            .await?;
     let connections: Value = serde_json::from_str(&connections.body)?;
-    let connection_id = connections["result"][0]["id"].as_str().context("a connection after the flow")?.to_owned();
-    Ok(Introduction { gateway: gateway.to_owned(), simulator, operator_key, api_key, connection_id, data_dir })
+    let connection_id = connections["result"][0]["id"]
+        .as_str()
+        .context("a connection after the flow")?
+        .to_owned();
+    Ok(Introduction {
+        gateway: gateway.to_owned(),
+        simulator,
+        operator_key,
+        api_key,
+        connection_id,
+        data_dir,
+    })
 }
 
 async fn post(url: &str, authorization: &str, body: &Value) -> anyhow::Result<Value> {
-    let reply = http::send(&http::Request::post_json(url, body).header("authorization", authorization)).await?;
-    anyhow::ensure!((200..300).contains(&reply.status), "{url} answered {}: {}", reply.status, reply.body);
+    let reply =
+        http::send(&http::Request::post_json(url, body).header("authorization", authorization)).await?;
+    anyhow::ensure!(
+        (200..300).contains(&reply.status),
+        "{url} answered {}: {}",
+        reply.status,
+        reply.body
+    );
     serde_json::from_str(&reply.body).with_context(|| format!("{url} answered no JSON"))
 }
 
@@ -131,7 +171,14 @@ impl Introduction {
     }
 
     fn text(&self) -> String {
-        let Self { gateway, simulator, operator_key, api_key, connection_id, data_dir } = self;
+        let Self {
+            gateway,
+            simulator,
+            operator_key,
+            api_key,
+            connection_id,
+            data_dir,
+        } = self;
         let data_dir = data_dir.display();
         let headers = format!("-H 'Authorization: Bearer {api_key}' -H 'X-Connection-Id: {connection_id}'");
         format!(

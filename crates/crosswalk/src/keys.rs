@@ -23,7 +23,9 @@ pub(crate) fn kept(file: &Path, random: &dyn Random) -> anyhow::Result<String> {
             options.write(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut created = options.open(file).with_context(|| format!("cannot create {}", file.display()))?;
+            let mut created = options
+                .open(file)
+                .with_context(|| format!("cannot create {}", file.display()))?;
             writeln!(created, "{key}").with_context(|| format!("cannot write {}", file.display()))?;
             created.sync_all()?;
             Ok(key)

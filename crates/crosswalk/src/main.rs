@@ -58,7 +58,10 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a program that cannot start says why where its caller looks")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a program that cannot start says why where its caller looks"
+)]
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("crosswalk: {error:#}");
     ExitCode::FAILURE

@@ -60,7 +60,10 @@ pub(crate) async fn start(
     for name in config.providers.keys() {
         if catalog.provider(name).is_none() {
             let known: Vec<&str> = catalog.provider_names().collect();
-            bail!("[providers.{name}]: no such provider; there are: {}", known.join(", "));
+            bail!(
+                "[providers.{name}]: no such provider; there are: {}",
+                known.join(", ")
+            );
         }
     }
     let store = Store::open(
@@ -77,8 +80,20 @@ pub(crate) async fn start(
     )
     .await
     .context("the store cannot be opened")?;
-    let providers = Providers::new(&catalog, store.clone(), provider_settings(config), clock.clone(), random.clone())?;
-    let unified = Unified::new(catalog.clone(), store.clone(), providers.clone(), config.limits.clone(), clock.clone());
+    let providers = Providers::new(
+        &catalog,
+        store.clone(),
+        provider_settings(config),
+        clock.clone(),
+        random.clone(),
+    )?;
+    let unified = Unified::new(
+        catalog.clone(),
+        store.clone(),
+        providers.clone(),
+        config.limits.clone(),
+        clock.clone(),
+    );
     let settings = GatewaySettings {
         bind: config.server.bind,
         metrics_bind: config.server.metrics_bind,
@@ -110,7 +125,12 @@ pub(crate) async fn start(
     let running = gateway::serve(settings, parts, stopping.clone().cancelled_owned())
         .await
         .with_context(|| format!("cannot listen on {}", config.server.bind))?;
-    Ok(Gateway { address: running.address, running, stopping, store })
+    Ok(Gateway {
+        address: running.address,
+        running,
+        stopping,
+        store,
+    })
 }
 
 fn provider_settings(config: &Config) -> ProviderSettings {

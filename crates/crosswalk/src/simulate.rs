@@ -5,7 +5,10 @@ use crate::config::{LogFormat, Telemetry};
 use crate::{serve, telemetry};
 
 pub(crate) async fn run(options: SimulatorOptions) -> anyhow::Result<()> {
-    telemetry::logs(&Telemetry { log_format: LogFormat::Text, ..Telemetry::default() })?;
+    telemetry::logs(&Telemetry {
+        log_format: LogFormat::Text,
+        ..Telemetry::default()
+    })?;
     let running = simulator::start(simulator_options(&options)).await?;
     tracing::info!(url = running.base_url(), "the simulated org is ready");
     serve::stop_signal().await?;

@@ -9,8 +9,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::{LogFormat, Telemetry};
 
 /// Buckets of durations, seconds: those of the OpenTelemetry semantic conventions for HTTP.
-const DURATION_BUCKETS_S: [f64; 14] =
-    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const DURATION_BUCKETS_S: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
 
 /// Sends log lines to standard error.
 pub(crate) fn logs(telemetry: &Telemetry) -> anyhow::Result<()> {

@@ -9,7 +9,17 @@ use support::{Backend, Caller, Plan, World};
 const PUBLISHED: &str = include_str!("published_mapping.yaml");
 
 async fn put(caller: &Caller<'_>, path: &str, document: &str) -> support::Reply {
-    caller.world.client.send_text("PUT", &caller.world.url(path), &caller.headers(), "application/yaml", document).await
+    caller
+        .world
+        .client
+        .send_text(
+            "PUT",
+            &caller.world.url(path),
+            &caller.headers(),
+            "application/yaml",
+            document,
+        )
+        .await
 }
 
 both!(an_override_takes_effect_at_once_and_goes_when_removed);
@@ -26,13 +36,30 @@ async fn an_override_takes_effect_at_once_and_goes_when_removed(backend: Backend
         let page = caller.contacts("limit=3").await;
         for contact in page["result"].as_array().expect("records") {
             let name = contact["last_name"].as_str().expect("a name");
-            assert_eq!(contact["shout"].as_str(), Some(name.to_uppercase().as_str()), "{page}");
+            assert_eq!(
+                contact["shout"].as_str(),
+                Some(name.to_uppercase().as_str()),
+                "{page}"
+            );
         }
         let meta = caller.get("/unified/meta/crm/contacts").await.json();
-        assert!(meta["sources"].to_string().contains(if path.starts_with("/mappings") { "tenant" } else { "connection" }), "{meta}");
+        assert!(
+            meta["sources"]
+                .to_string()
+                .contains(if path.starts_with("/mappings") {
+                    "tenant"
+                } else {
+                    "connection"
+                }),
+            "{meta}"
+        );
         let reply = caller.send("DELETE", path, None).await;
         assert!(matches!(reply.status, 200 | 204), "{path}: {reply:?}");
-        assert!(caller.contacts("limit=1").await["result"][0].get("shout").is_none());
+        assert!(
+            caller.contacts("limit=1").await["result"][0]
+                .get("shout")
+                .is_none()
+        );
     }
 }
 
@@ -42,10 +69,18 @@ async fn an_override_is_seen_by_every_node(backend: Backend) {
     let world = World::build(Plan::new(backend).nodes(nodes)).await;
     let caller = world.connected().await;
     for node in 0..nodes {
-        assert_eq!(caller.get_on(node, "/unified/crm/contacts?limit=1").await.status, 200);
+        assert_eq!(
+            caller.get_on(node, "/unified/crm/contacts?limit=1").await.status,
+            200
+        );
     }
     let document = "methods:\n  list:\n    response_mapping: 'response.{ \"marked\": true }'\n";
-    assert!(put(&caller, "/mappings/salesforce/contacts", document).await.status < 300);
+    assert!(
+        put(&caller, "/mappings/salesforce/contacts", document)
+            .await
+            .status
+            < 300
+    );
     for node in 0..nodes {
         let mut is_seen = false;
         // Within a second; ten times that on a busy machine.
@@ -67,24 +102,59 @@ async fn the_published_mapping_works_verbatim(backend: Backend) {
     let caller = world.connected().await;
     let reply = put(&caller, "/mappings/salesforce/contacts", PUBLISHED).await;
     assert!(reply.status < 300, "{reply:?}");
-    let page = caller.contacts("limit=200&fields=id,name,email_addresses,phone_numbers,custom_fields").await;
+    let page = caller
+        .contacts("limit=200&fields=id,name,email_addresses,phone_numbers,custom_fields")
+        .await;
     let records = page["result"].as_array().expect("records");
     assert!(!records.is_empty());
     for contact in records {
-        assert!(contact["phone_numbers"].is_array(), "none, one or several: a list: {contact}");
+        assert!(
+            contact["phone_numbers"].is_array(),
+            "none, one or several: a list: {contact}"
+        );
         let custom = contact["custom_fields"].as_object().expect("an object");
-        assert!(custom.values().all(|value| *value != json!(false) && *value != json!(0)), "this mapping drops them: {contact}");
+        assert!(
+            custom
+                .values()
+                .all(|value| *value != json!(false) && *value != json!(0)),
+            "this mapping drops them: {contact}"
+        );
     }
-    let email = records.iter().find_map(|contact| contact["email_addresses"][0]["email"].as_str()).expect("an address");
+    let email = records
+        .iter()
+        .find_map(|contact| contact["email_addresses"][0]["email"].as_str())
+        .expect("an address");
     let encoded: String = url::form_urlencoded::byte_serialize(email.as_bytes()).collect();
-    let shown = caller.get(&format!("/unified/crm/contacts?email_addresses={encoded}&dry_run=true")).await.json();
-    assert!(shown["query"].as_str().is_some_and(|soql| soql.contains(&format!("Email = '{email}'"))), "{shown}");
+    let shown = caller
+        .get(&format!(
+            "/unified/crm/contacts?email_addresses={encoded}&dry_run=true"
+        ))
+        .await
+        .json();
+    assert!(
+        shown["query"]
+            .as_str()
+            .is_some_and(|soql| soql.contains(&format!("Email = '{email}'"))),
+        "{shown}"
+    );
     let found = caller.contacts(&format!("email_addresses={encoded}")).await;
     assert!(found["result_count"].as_u64() >= Some(1));
-    let hostile = caller.get("/unified/crm/contacts?email_addresses=x'%20OR%20Name%20!=%20'").await;
-    assert_eq!((hostile.status, &hostile.json()["result_count"]), (200, &json!(0)), "{hostile:?}");
-    let hostile = caller.get("/unified/crm/contacts?search_term=x%7D%20RETURNING%20User(Id)").await;
-    assert_eq!((hostile.status, &hostile.json()["result_count"]), (200, &json!(0)), "{hostile:?}");
+    let hostile = caller
+        .get("/unified/crm/contacts?email_addresses=x'%20OR%20Name%20!=%20'")
+        .await;
+    assert_eq!(
+        (hostile.status, &hostile.json()["result_count"]),
+        (200, &json!(0)),
+        "{hostile:?}"
+    );
+    let hostile = caller
+        .get("/unified/crm/contacts?search_term=x%7D%20RETURNING%20User(Id)")
+        .await;
+    assert_eq!(
+        (hostile.status, &hostile.json()["result_count"]),
+        (200, &json!(0)),
+        "{hostile:?}"
+    );
 }
 
 both!(a_preview_shows_a_real_record_before_and_after);
@@ -92,14 +162,33 @@ async fn a_preview_shows_a_real_record_before_and_after(backend: Backend) {
     let world = World::small(backend).await;
     let caller = world.connected().await;
     let id = caller.contacts("limit=1").await["result"][0]["id"].clone();
-    let document = "methods:\n  get:\n    response_mapping: 'response.{ \"initial\": $substring(LastName, 0, 1) }'\n";
+    let document =
+        "methods:\n  get:\n    response_mapping: 'response.{ \"initial\": $substring(LastName, 0, 1) }'\n";
     let path = format!("/connections/{}/mappings/contacts/preview", caller.connection_id);
-    let reply = caller.send("POST", &path, Some(&json!({ "document": document, "record_id": id }))).await;
+    let reply = caller
+        .send(
+            "POST",
+            &path,
+            Some(&json!({ "document": document, "record_id": id })),
+        )
+        .await;
     assert_eq!(reply.status, 200, "{reply:?}");
     let shown = reply.json();
     assert!(shown["before"].get("initial").is_none(), "{shown}");
-    assert_eq!(shown["after"]["initial"].as_str().map(str::len).map(|length| length > 0), Some(true), "{shown}");
-    assert!(caller.contacts("limit=1").await["result"][0].get("initial").is_none(), "a preview keeps nothing");
+    assert_eq!(
+        shown["after"]["initial"]
+            .as_str()
+            .map(str::len)
+            .map(|length| length > 0),
+        Some(true),
+        "{shown}"
+    );
+    assert!(
+        caller.contacts("limit=1").await["result"][0]
+            .get("initial")
+            .is_none(),
+        "a preview keeps nothing"
+    );
 }
 
 both!(a_mistake_is_refused_with_its_place_and_the_old_override_stays);
@@ -109,18 +198,31 @@ async fn a_mistake_is_refused_with_its_place_and_the_old_override_stays(backend:
     let good = "methods:\n  list:\n    response_mapping: 'response.{ \"good\": 1 }'\n";
     assert!(put(&caller, "/mappings/salesforce/contacts", good).await.status < 300);
     for (document, named) in [
-        ("methods:\n  list:\n    response_mapping: 'response.{ \"a\": '\n", "response_mapping"),
+        (
+            "methods:\n  list:\n    response_mapping: 'response.{ \"a\": '\n",
+            "response_mapping",
+        ),
         ("methods: [1\n", "line"),
         ("shoes: 1\n", "shoes"),
-        ("methods:\n  list:\n    response_mapping: '$eval(\"1\")'\n", "eval"),
+        (
+            "methods:\n  list:\n    response_mapping: '$eval(\"1\")'\n",
+            "eval",
+        ),
     ] {
         let reply = put(&caller, "/mappings/salesforce/contacts", document).await;
         assert!(matches!(reply.status, 400 | 422), "{document}: {reply:?}");
         assert!(reply.text().contains(named), "{document}: {}", reply.text());
-        assert_eq!(caller.contacts("limit=1").await["result"][0]["good"], 1, "the old one stays");
+        assert_eq!(
+            caller.contacts("limit=1").await["result"][0]["good"],
+            1,
+            "the old one stays"
+        );
     }
     let huge = format!("# {}\n{good}", "x".repeat(70_000));
-    assert!(matches!(put(&caller, "/mappings/salesforce/contacts", &huge).await.status, 400 | 413 | 422));
+    assert!(matches!(
+        put(&caller, "/mappings/salesforce/contacts", &huge).await.status,
+        400 | 413 | 422
+    ));
     let unknown = put(&caller, "/mappings/nobody/contacts", good).await;
     assert!(matches!(unknown.status, 400 | 404), "{unknown:?}");
 }
@@ -130,7 +232,11 @@ async fn claim_38_a_runaway_expression_harms_nobody_else(backend: Backend) {
     let world = World::small(backend).await;
     let caller = world.connected().await;
     let other_tenant = world.tenant("Other").await;
-    let other = Caller { world: &world, connection_id: world.connect(&other_tenant, "acme").await, tenant: other_tenant };
+    let other = Caller {
+        world: &world,
+        connection_id: world.connect(&other_tenant, "acme").await,
+        tenant: other_tenant,
+    };
     for expression in [
         "($f := function($x) { $f($x + 1) }; response.{ \"a\": $f(1) })",
         "($f := function($x) { 1 + $f($x) }; response.{ \"a\": $f(1) })",
@@ -139,13 +245,18 @@ async fn claim_38_a_runaway_expression_harms_nobody_else(backend: Backend) {
         "response.{ \"a\": [1..9999999].($ * 2) }",
         "($x := {\"a\": 1}; $d := function($v, $n) { $n = 0 ? $v : $d({\"a\": $v, \"b\": $v}, $n - 1) }; $d($x, 60))",
     ] {
-        let document = serde_json::to_string(&json!({ "methods": { "list": { "response_mapping": expression } } })).expect("JSON");
+        let document =
+            serde_json::to_string(&json!({ "methods": { "list": { "response_mapping": expression } } }))
+                .expect("JSON");
         let reply = put(&caller, "/mappings/salesforce/contacts", &document).await;
         if reply.status >= 400 {
             assert!(matches!(reply.status, 400 | 422), "refused when put: {reply:?}");
             continue;
         }
-        let (harmed, unharmed) = tokio::join!(caller.get("/unified/crm/contacts?limit=50"), other.get("/unified/crm/contacts?limit=50"));
+        let (harmed, unharmed) = tokio::join!(
+            caller.get("/unified/crm/contacts?limit=50"),
+            other.get("/unified/crm/contacts?limit=50")
+        );
         assert_eq!(unharmed.status, 200, "{expression}: {unharmed:?}");
         // An endless tail call and a huge range are stopped; a regex in linear time may simply answer.
         assert!(matches!(harmed.status, 200 | 422), "{expression}: {harmed:?}");

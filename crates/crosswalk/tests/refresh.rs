@@ -24,7 +24,9 @@ async fn three_nodes(redis_url: Option<String>) -> Option<World> {
 
 async fn posts(world: &World) -> u64 {
     let counters = world.ask_simulator("counters").await;
-    counters["token_posts"]["refresh_token"].as_u64().unwrap_or_default()
+    counters["token_posts"]["refresh_token"]
+        .as_u64()
+        .unwrap_or_default()
 }
 
 /// Warms every node, so that the burst measures the refresh and not the first look at the fields.
@@ -37,7 +39,13 @@ async fn warm(caller: &Caller<'_>) {
 
 async fn burst(caller: &Caller<'_>, calls: usize) -> Vec<u16> {
     let nodes = caller.world.gateways.len();
-    join_all((0..calls).map(|call| async move { caller.get_on(call % nodes, "/unified/crm/contacts?limit=1").await.status })).await
+    join_all((0..calls).map(|call| async move {
+        caller
+            .get_on(call % nodes, "/unified/crm/contacts?limit=1")
+            .await
+            .status
+    }))
+    .await
 }
 
 async fn no_revocations(world: &World) {
@@ -47,7 +55,9 @@ async fn no_revocations(world: &World) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn claim_01_500_callers_on_3_nodes_make_one_token_post() {
-    let Some(world) = three_nodes(support::redis_url()).await else { return };
+    let Some(world) = three_nodes(support::redis_url()).await else {
+        return;
+    };
     let caller = world.connected().await;
     warm(&caller).await;
     let before = posts(&world).await;
@@ -69,14 +79,27 @@ impl OwnRedis {
         let binary = support::redis_binary()?;
         let port = support::process::free_port();
         let process = Command::new(binary)
-            .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"])
+            .args([
+                "--port",
+                &port.to_string(),
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--bind",
+                "127.0.0.1",
+            ])
             .stdout(Stdio::null())
             .spawn()
             .ok()?;
         let url = format!("redis://127.0.0.1:{port}");
         let own = Self { process, url };
         for _ in 0..200 {
-            if own.client().get_connection_with_timeout(Duration::from_millis(200)).is_ok() {
+            if own
+                .client()
+                .get_connection_with_timeout(Duration::from_millis(200))
+                .is_ok()
+            {
                 return Some(own);
             }
             #[expect(clippy::disallowed_methods, reason = "waits for another process to listen")]
@@ -102,7 +125,12 @@ async fn burst_with_harm(world: &World, harm: impl AsyncFnOnce()) {
     let caller = world.connected().await;
     warm(&caller).await;
     let before = posts(world).await;
-    world.tell_simulator("faults", json!({ "kind": "latency", "latency_ms": 1_000, "grant_type": "refresh_token" })).await;
+    world
+        .tell_simulator(
+            "faults",
+            json!({ "kind": "latency", "latency_ms": 1_000, "grant_type": "refresh_token" }),
+        )
+        .await;
     world.tell_simulator("kill_sessions", json!({})).await;
     let harmed = async {
         // The harm comes while the one token request is on its way.
@@ -130,7 +158,9 @@ async fn claim_05_redis_killed_in_a_burst_leaves_one_token_post() {
     let Some(mut own) = OwnRedis::start() else {
         return eprintln!("skipped: set CROSSWALK_TEST_REDIS_BIN, as ./test does");
     };
-    let Some(world) = three_nodes(Some(own.url.clone())).await else { return };
+    let Some(world) = three_nodes(Some(own.url.clone())).await else {
+        return;
+    };
     burst_with_harm(&world, async || {
         own.process.kill().expect("a process");
         own.process.wait().expect("a process");
@@ -143,7 +173,9 @@ async fn claim_06_redis_flushed_while_the_lock_is_held_leaves_one_token_post() {
     let Some(own) = OwnRedis::start() else {
         return eprintln!("skipped: set CROSSWALK_TEST_REDIS_BIN, as ./test does");
     };
-    let Some(world) = three_nodes(Some(own.url.clone())).await else { return };
+    let Some(world) = three_nodes(Some(own.url.clone())).await else {
+        return;
+    };
     burst_with_harm(&world, async || {
         let mut connection = own.client().get_connection().expect("Redis");
         redis::cmd("FLUSHALL").exec(&mut connection).expect("FLUSHALL");
@@ -161,13 +193,22 @@ async fn claim_07_without_the_database_nothing_is_refreshed_and_cached_tokens_se
     let world = World::build(plan).await;
     let caller = world.connected().await;
     warm(&caller).await;
-    let name = url::Url::parse(&world.database.url).expect("a URL").path().trim_start_matches('/').to_owned();
-    let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&admin).await.expect("Postgres");
+    let name = url::Url::parse(&world.database.url)
+        .expect("a URL")
+        .path()
+        .trim_start_matches('/')
+        .to_owned();
+    let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&admin)
+        .await
+        .expect("Postgres");
     for statement in [
         format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
         format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
     ] {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.expect("an admin statement");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(&mut connection)
+            .await
+            .expect("an admin statement");
     }
     let reply = caller.get("/unified/crm/contacts?limit=1").await;
     assert_eq!(reply.status, 200, "a cached token serves: {reply:?}");
@@ -176,10 +217,17 @@ async fn claim_07_without_the_database_nothing_is_refreshed_and_cached_tokens_se
     let reply = caller.get("/unified/crm/contacts?limit=1").await;
     assert_eq!(reply.status, 503, "{reply:?}");
     assert_eq!(reply.json()["retryable"], true);
-    assert_eq!(posts(&world).await, before, "a rotation that cannot be saved must not be made");
+    assert_eq!(
+        posts(&world).await,
+        before,
+        "a rotation that cannot be saved must not be made"
+    );
 
     let restore = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(restore)).execute(&mut connection).await.expect("an admin statement");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(restore))
+        .execute(&mut connection)
+        .await
+        .expect("an admin statement");
     wait_until(async || caller.get("/unified/crm/contacts?limit=1").await.status == 200).await;
     no_revocations(&world).await;
 }
@@ -191,11 +239,19 @@ async fn claim_13_a_dead_grant_is_told_once_and_never_called_again(backend: Back
     caller.contacts("limit=1").await;
     world.tell_simulator("revoke_grants", json!({})).await;
     let first = caller.get("/unified/crm/contacts?limit=1").await;
-    assert_eq!((first.status, first.code()), (409, "needs_reauth".to_owned()), "{first:?}");
+    assert_eq!(
+        (first.status, first.code()),
+        (409, "needs_reauth".to_owned()),
+        "{first:?}"
+    );
     let before = world.ask_simulator("counters").await["requests_total"].clone();
     let second = caller.get("/unified/crm/contacts?limit=1").await;
     assert_eq!((second.status, second.code()), (409, "needs_reauth".to_owned()));
-    assert_eq!(world.ask_simulator("counters").await["requests_total"], before, "zero upstream calls");
+    assert_eq!(
+        world.ask_simulator("counters").await["requests_total"],
+        before,
+        "zero upstream calls"
+    );
 
     // Connecting again brings the same connection back.
     let again = world.connect(&caller.tenant, "acme").await;
@@ -213,10 +269,19 @@ async fn claim_16_an_expired_session_is_refreshed_and_replayed_once(backend: Bac
     caller.contacts("limit=1").await;
     let after = world.ask_simulator("counters").await;
     let made = |counters: &Value| counters["requests_total"].as_u64().expect("a count");
-    assert_eq!(made(&after) - made(&before), 3, "the call, one refresh, one replay: {after}");
+    assert_eq!(
+        made(&after) - made(&before),
+        3,
+        "the call, one refresh, one replay: {after}"
+    );
 
     // A session that dies again at once: the second 401 is the caller's answer, not another refresh.
-    world.tell_simulator("faults", json!({ "kind": "session_invalid", "path": "/services/data" })).await;
+    world
+        .tell_simulator(
+            "faults",
+            json!({ "kind": "session_invalid", "path": "/services/data" }),
+        )
+        .await;
     let reply = caller.get("/unified/crm/contacts?limit=1").await;
     assert_ne!(reply.status, 200);
     let last = world.ask_simulator("counters").await;
@@ -228,10 +293,19 @@ async fn claim_17_a_second_process_on_the_same_data_directory_refuses_to_start()
     let world = World::small(Backend::Sqlite).await;
     let log = world.directory.path().join("second.log");
     let port = support::process::free_port();
-    let mut second = support::process::command(&world, 1, port, &log).spawn().expect("a process");
-    let status = tokio::task::spawn_blocking(move || second.wait()).await.expect("a task").expect("a status");
+    let mut second = support::process::command(&world, 1, port, &log)
+        .spawn()
+        .expect("a process");
+    let status = tokio::task::spawn_blocking(move || second.wait())
+        .await
+        .expect("a task")
+        .expect("a status");
     assert!(!status.success());
     let said = std::fs::read_to_string(&log).expect("a log");
     assert!(said.contains("another crosswalk process is using"), "{said}");
-    assert_eq!(world.client.get(&world.url("/readyz"), &[]).await.status, 200, "the first is unharmed");
+    assert_eq!(
+        world.client.get(&world.url("/readyz"), &[]).await.status,
+        200,
+        "the first is unharmed"
+    );
 }

@@ -409,9 +409,11 @@ fn no_source_names_a_provider() {
         let is_source =
             path.starts_with("crates/") && Path::new(&path).extension().is_some_and(|end| end == "rs");
         // The tests of `mapping` hold the documents that ship to what they promise: those have names.
-        let tests_documents = path.starts_with("crates/mapping/") && (path.ends_with("/tests.rs") || path.contains("/tests/"));
-        let may_name =
-            path.starts_with("crates/simulator/") || path.starts_with("crates/crosswalk/tests/") || tests_documents;
+        let tests_documents =
+            path.starts_with("crates/mapping/") && (path.ends_with("/tests.rs") || path.contains("/tests/"));
+        let may_name = path.starts_with("crates/simulator/")
+            || path.starts_with("crates/crosswalk/tests/")
+            || tests_documents;
         if !is_source || may_name {
             continue;
         }

@@ -257,7 +257,7 @@ fn text_of(value: &HeaderValue) -> Result<&str, Problem> {
 
 /// A connection of this tenant. A malformed id, an unknown one and another tenant's are answered alike.
 pub(crate) async fn by_id(app: &Gateway, tenant: &Tenant, id: &str) -> Result<Arc<Connection>, Problem> {
-    let id = ConnectionId::parse(id).map_err(|_| Problem::new(Code::InvalidBody, "bad id"))?;
+    let id = ConnectionId::parse(id).map_err(|_| missing_connection(StoreError::NotFound))?;
     app.store
         .connection(tenant, &id)
         .await

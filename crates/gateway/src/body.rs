@@ -44,7 +44,8 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, max_bytes: usize) -> R
 /// Reads a small body ahead of whoever may want it. A body left unread closes the connection under a caller that has
 /// just been told no, and its next request with it.
 pub(crate) async fn read_ahead(request: Request) -> Result<Request, Problem> {
-    let is_small = declared_bytes(request.headers()).is_some_and(|length| length <= READ_AHEAD_MAX_BYTES as u64);
+    let is_small =
+        declared_bytes(request.headers()).is_some_and(|length| length <= READ_AHEAD_MAX_BYTES as u64);
     if !is_small {
         return Ok(request);
     }

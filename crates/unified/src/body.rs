@@ -8,7 +8,11 @@ use crate::Error;
 /// Refuses a body that is no object, names unknown or read-only fields, or gives a field another type than it has.
 pub(crate) fn check(plan: &Plan, body: &Value) -> Result<(), Error> {
     let Some(object) = body.as_object() else {
-        return Err(invalid(None, "the body must be a JSON object of unified fields", plan.writable.clone()));
+        return Err(invalid(
+            None,
+            "the body must be a JSON object of unified fields",
+            plan.writable.clone(),
+        ));
     };
     if object.is_empty() {
         return Err(invalid(None, "the body names no field", plan.writable.clone()));
@@ -25,14 +29,22 @@ pub(crate) fn check(plan: &Plan, body: &Value) -> Result<(), Error> {
             && !value.is_null()
             && let Some(wanted) = mismatch(&field.shape, value)
         {
-            return Err(invalid(Some(name), format!("`{name}` must be {wanted}"), Vec::new()));
+            return Err(invalid(
+                Some(name),
+                format!("`{name}` must be {wanted}"),
+                Vec::new(),
+            ));
         }
     }
     Ok(())
 }
 
 fn invalid(field: Option<&str>, message: impl Into<String>, allowed: Vec<String>) -> Error {
-    Error::InvalidBody { field: field.map(str::to_owned), message: message.into(), allowed }
+    Error::InvalidBody {
+        field: field.map(str::to_owned),
+        message: message.into(),
+        allowed,
+    }
 }
 
 /// What the value should have been, when it is not.
@@ -40,7 +52,10 @@ fn mismatch(shape: &Shape, value: &Value) -> Option<&'static str> {
     let (fits, wanted) = match shape {
         Shape::Text => (value.is_string(), "a text"),
         Shape::Date => (value.is_string(), "a date such as \"2026-05-01\""),
-        Shape::DateTime => (value.is_string(), "a date and time such as \"2026-05-01T07:25:37Z\""),
+        Shape::DateTime => (
+            value.is_string(),
+            "a date and time such as \"2026-05-01T07:25:37Z\"",
+        ),
         Shape::Integer => (value.is_i64() || value.is_u64(), "a whole number"),
         Shape::Number => (value.is_number(), "a number"),
         Shape::Boolean => (value.is_boolean(), "true or false"),

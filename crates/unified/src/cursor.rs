@@ -53,8 +53,17 @@ impl Scope<'_> {
 }
 
 /// Writes the cursor that continues after `position`.
-pub(crate) fn seal(store: &Store, scope: &Scope<'_>, position: Position, expires_at_ms: i64) -> Result<String, Error> {
-    let sealed = Sealed { position, query: scope.query_hash(), expires_at_ms };
+pub(crate) fn seal(
+    store: &Store,
+    scope: &Scope<'_>,
+    position: Position,
+    expires_at_ms: i64,
+) -> Result<String, Error> {
+    let sealed = Sealed {
+        position,
+        query: scope.query_hash(),
+        expires_at_ms,
+    };
     let plain = serde_json::to_vec(&sealed).map_err(|_| Error::InvalidCursor)?;
     let bytes = store.seal(PURPOSE, &scope.associated(), &plain);
     Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
@@ -67,7 +76,9 @@ pub(crate) fn open(store: &Store, scope: &Scope<'_>, cursor: &str, now_ms: i64) 
     }
     let text = cursor.strip_prefix(PREFIX).ok_or(Error::InvalidCursor)?;
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| Error::InvalidCursor)?;
-    let plain = store.open_sealed(PURPOSE, &scope.associated(), &bytes).map_err(|_| Error::InvalidCursor)?;
+    let plain = store
+        .open_sealed(PURPOSE, &scope.associated(), &bytes)
+        .map_err(|_| Error::InvalidCursor)?;
     let sealed: Sealed = serde_json::from_slice(&plain).map_err(|_| Error::InvalidCursor)?;
     if sealed.query != scope.query_hash() {
         return Err(Error::InvalidCursor);

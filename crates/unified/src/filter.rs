@@ -13,7 +13,10 @@ pub(crate) fn condition(filter: &Filter, field: &FieldPath, kind: FieldKind) -> 
         return Err(Error::InvalidParameter {
             parameter: filter.parameter.clone(),
             message: format!("`{}` does not apply to {}", operator.name(), describe(kind)),
-            allowed: allowed(kind).iter().map(|operator| operator.name().to_owned()).collect(),
+            allowed: allowed(kind)
+                .iter()
+                .map(|operator| operator.name().to_owned())
+                .collect(),
         });
     }
     let first = filter.values.first().map_or("", String::as_str);
@@ -29,26 +32,50 @@ pub(crate) fn condition(filter: &Filter, field: &FieldPath, kind: FieldKind) -> 
         Operator::Lt => compare(field, Comparison::Less, literal(filter, kind, first)?),
         Operator::Lte => compare(field, Comparison::LessOrEqual, literal(filter, kind, first)?),
         Operator::In | Operator::Nin => {
-            let values: Result<Vec<Literal>, Error> =
-                filter.values.iter().map(|value| literal(filter, kind, value)).collect();
+            let values: Result<Vec<Literal>, Error> = filter
+                .values
+                .iter()
+                .map(|value| literal(filter, kind, value))
+                .collect();
             let values = values?;
             if values.is_empty() {
                 return Err(wrong(filter, "needs at least one value"));
             }
-            Condition::In { field, negated: operator == Operator::Nin, values }
+            Condition::In {
+                field,
+                negated: operator == Operator::Nin,
+                values,
+            }
         }
-        Operator::Like => Condition::Like { field, pattern: like(first) },
-        Operator::Contains => Condition::Like { field, pattern: LikePattern::contains(first) },
-        Operator::StartsWith => Condition::Like { field, pattern: LikePattern::starts_with(first) },
+        Operator::Like => Condition::Like {
+            field,
+            pattern: like(first),
+        },
+        Operator::Contains => Condition::Like {
+            field,
+            pattern: LikePattern::contains(first),
+        },
+        Operator::StartsWith => Condition::Like {
+            field,
+            pattern: LikePattern::starts_with(first),
+        },
     })
 }
 
 fn compare(field: FieldPath, comparison: Comparison, value: Literal) -> Condition {
-    Condition::Compare { field, comparison, value }
+    Condition::Compare {
+        field,
+        comparison,
+        value,
+    }
 }
 
 fn multi_picklist(filter: &Filter, field: FieldPath) -> Condition {
-    let sets = filter.values.iter().map(|value| value.split(';').map(str::to_owned).collect()).collect();
+    let sets = filter
+        .values
+        .iter()
+        .map(|value| value.split(';').map(str::to_owned).collect())
+        .collect();
     let negated = matches!(filter.operator, Operator::Ne | Operator::Nin);
     Condition::Includes { field, negated, sets }
 }
@@ -86,12 +113,18 @@ fn describe(kind: FieldKind) -> &'static str {
         FieldKind::LongText => "long text, which the provider cannot filter",
         FieldKind::Address => "an address as a whole",
         FieldKind::Other => "a field of this type",
-        FieldKind::Text | FieldKind::Email | FieldKind::Phone | FieldKind::Url | FieldKind::Picklist => "text",
+        FieldKind::Text | FieldKind::Email | FieldKind::Phone | FieldKind::Url | FieldKind::Picklist => {
+            "text"
+        }
     }
 }
 
 fn wrong(filter: &Filter, message: impl Into<String>) -> Error {
-    Error::InvalidParameter { parameter: filter.parameter.clone(), message: message.into(), allowed: Vec::new() }
+    Error::InvalidParameter {
+        parameter: filter.parameter.clone(),
+        message: message.into(),
+        allowed: Vec::new(),
+    }
 }
 
 /// Reads one value as its field's type. The empty text asks for records where the field is empty.
@@ -108,9 +141,10 @@ fn literal(filter: &Filter, kind: FieldKind, value: &str) -> Result<Literal, Err
             "false" => Ok(Literal::Boolean(false)),
             _ => Err(wrong(filter, "expected true or false")),
         },
-        FieldKind::Integer => {
-            value.parse().map(Literal::Integer).map_err(|_| wrong(filter, "expected a whole number, such as 42"))
-        }
+        FieldKind::Integer => value
+            .parse()
+            .map(Literal::Integer)
+            .map_err(|_| wrong(filter, "expected a whole number, such as 42")),
         FieldKind::Decimal => {
             Literal::decimal(value).map_err(|_| wrong(filter, "expected a number, such as 1234.5"))
         }
@@ -118,11 +152,21 @@ fn literal(filter: &Filter, kind: FieldKind, value: &str) -> Result<Literal, Err
             Literal::date(value).map_err(|_| wrong(filter, "expected a date, such as 2026-05-01"))
         }
         FieldKind::DateTime => Literal::date_time(value).map_err(|_| {
-            wrong(filter, "expected a date and time with its offset, such as 2026-05-01T07:25:37Z")
+            wrong(
+                filter,
+                "expected a date and time with its offset, such as 2026-05-01T07:25:37Z",
+            )
         }),
         FieldKind::Id | FieldKind::Reference => {
-            let plain = value.len() <= 64 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-            if plain { Ok(Literal::text(value)) } else { Err(wrong(filter, "expected an id: letters and digits")) }
+            let plain = value.len() <= 64
+                && value
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+            if plain {
+                Ok(Literal::text(value))
+            } else {
+                Err(wrong(filter, "expected an id: letters and digits"))
+            }
         }
         _ => Ok(Literal::text(value)),
     }

@@ -24,7 +24,11 @@ pub(crate) fn order(keys: &[Key], id_field: &FieldPath) -> Vec<Order> {
         .iter()
         .map(|key| Order {
             field: key.field.clone(),
-            direction: if key.descending { Direction::Descending } else { Direction::Ascending },
+            direction: if key.descending {
+                Direction::Descending
+            } else {
+                Direction::Ascending
+            },
             nulls: Nulls::Last,
         })
         .collect();
@@ -43,7 +47,11 @@ pub(crate) fn after(keys: &[Key], id_field: &FieldPath, position: &Position) -> 
         let literal = literal(key.kind, value)?;
         // Nothing sorts after an empty value but the records that share it.
         if literal != Literal::Null {
-            let comparison = if key.descending { Comparison::Less } else { Comparison::Greater };
+            let comparison = if key.descending {
+                Comparison::Less
+            } else {
+                Comparison::Greater
+            };
             let later = Condition::Or(vec![
                 compare(&key.field, comparison, literal.clone()),
                 compare(&key.field, Comparison::Equal, Literal::Null),
@@ -61,7 +69,11 @@ pub(crate) fn after(keys: &[Key], id_field: &FieldPath, position: &Position) -> 
 }
 
 fn compare(field: &FieldPath, comparison: Comparison, value: Literal) -> Condition {
-    Condition::Compare { field: field.clone(), comparison, value }
+    Condition::Compare {
+        field: field.clone(),
+        comparison,
+        value,
+    }
 }
 
 fn all(conditions: &[Condition], last: Condition) -> Condition {
@@ -78,10 +90,11 @@ fn literal(kind: FieldKind, value: &Value) -> Result<Literal, Error> {
     let written = match (kind, value) {
         (_, Value::Null) => Some(Literal::Null),
         (_, Value::Bool(flag)) => Some(Literal::Boolean(*flag)),
-        (_, Value::Number(number)) => number
-            .as_i64()
-            .map(Literal::Integer)
-            .or_else(|| number.as_f64().and_then(|float| Literal::decimal(&format!("{float}")).ok())),
+        (_, Value::Number(number)) => number.as_i64().map(Literal::Integer).or_else(|| {
+            number
+                .as_f64()
+                .and_then(|float| Literal::decimal(&format!("{float}")).ok())
+        }),
         (FieldKind::DateTime, Value::String(text)) => Literal::date_time(&with_colon(text)).ok(),
         (FieldKind::Date, Value::String(text)) => Literal::date(text).ok(),
         (_, Value::String(text)) => Some(Literal::text(text.as_str())),
@@ -106,7 +119,10 @@ fn with_colon(text: &str) -> String {
 /// Where the page ends: the sort values and the id of its last raw record.
 pub(crate) fn position(keys: &[Key], id_field: &FieldPath, record: &Value) -> Option<Position> {
     let id = at(record, id_field.as_str())?.as_str()?.to_owned();
-    let values = keys.iter().map(|key| at(record, key.field.as_str()).cloned().unwrap_or(Value::Null)).collect();
+    let values = keys
+        .iter()
+        .map(|key| at(record, key.field.as_str()).cloned().unwrap_or(Value::Null))
+        .collect();
     Some(Position { values, id })
 }
 

@@ -6,9 +6,9 @@ use mapping::{Method, OverrideSource};
 use serde_json::{Value, json};
 use store::{Connection, OverrideLevel, Tenant};
 
+use crate::Error;
 use crate::parameters::ListQuery;
 use crate::pipeline::{Outcome, Unified, level_name};
-use crate::Error;
 
 impl Unified {
     /// Checks an override as it would be kept: parsed, compiled, laid over the levels below it.
@@ -46,9 +46,15 @@ impl Unified {
         let mut sources: Vec<OverrideSource<'_>> = kept
             .iter()
             .filter(|own| level_name(&own.level) != wanted)
-            .map(|own| OverrideSource { level_name: level_name(&own.level), document: &own.document })
+            .map(|own| OverrideSource {
+                level_name: level_name(&own.level),
+                document: &own.document,
+            })
             .collect();
-        let mine = OverrideSource { level_name: wanted, document };
+        let mine = OverrideSource {
+            level_name: wanted,
+            document,
+        };
         // Levels are laid tenant first, then connection.
         match level {
             OverrideLevel::Tenant => sources.insert(0, mine),
@@ -62,7 +68,10 @@ impl Unified {
             None => self.first_id(tenant, connection, resource).await?,
         };
         now.check_id(&id)?;
-        let query = ListQuery { include_remote_data: true, ..ListQuery::default() };
+        let query = ListQuery {
+            include_remote_data: true,
+            ..ListQuery::default()
+        };
         let before = now.read(&id, &ListQuery::default(), Method::Get).await?;
         let after = then.read(&id, &query, Method::Get).await?;
         Ok(json!({
@@ -73,16 +82,40 @@ impl Unified {
         }))
     }
 
-    async fn first_id(&self, tenant: &Tenant, connection: &Arc<Connection>, resource: &str) -> Result<String, Error> {
-        let parameters = vec![("limit".to_owned(), "1".to_owned()), ("fields".to_owned(), "id".to_owned())];
+    async fn first_id(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        resource: &str,
+    ) -> Result<String, Error> {
+        let parameters = vec![
+            ("limit".to_owned(), "1".to_owned()),
+            ("fields".to_owned(), "id".to_owned()),
+        ];
         let page = self.list(tenant, connection, resource, &parameters).await?;
-        let Outcome::Done(answer) = page else { return Err(Error::NotFound { resource: resource.to_owned() }) };
-        let id = answer.value.result.first().and_then(|record| record.get("id")).and_then(Value::as_str);
-        id.map(str::to_owned).ok_or_else(|| Error::NotFound { resource: resource.to_owned() })
+        let Outcome::Done(answer) = page else {
+            return Err(Error::NotFound {
+                resource: resource.to_owned(),
+            });
+        };
+        let id = answer
+            .value
+            .result
+            .first()
+            .and_then(|record| record.get("id"))
+            .and_then(Value::as_str);
+        id.map(str::to_owned).ok_or_else(|| Error::NotFound {
+            resource: resource.to_owned(),
+        })
     }
 
     /// The merged mapping of a connection's resource, the level each part came from, and what callers may ask of it.
-    pub async fn meta(&self, tenant: &Tenant, connection: &Arc<Connection>, resource: &str) -> Result<Value, Error> {
+    pub async fn meta(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        resource: &str,
+    ) -> Result<Value, Error> {
         let job = self.job(tenant, connection, resource, Method::List).await?;
         let plan = &job.plan;
         Ok(json!({

@@ -40,12 +40,18 @@ impl Operator {
     ];
 
     fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(text, _)| *text == name).map(|(_, operator)| *operator)
+        Self::ALL
+            .iter()
+            .find(|(text, _)| *text == name)
+            .map(|(_, operator)| *operator)
     }
 
     /// The operator as callers write it.
     pub(crate) fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, operator)| *operator == self).map_or("eq", |(text, _)| text)
+        Self::ALL
+            .iter()
+            .find(|(_, operator)| *operator == self)
+            .map_or("eq", |(text, _)| text)
     }
 
     fn names() -> Vec<String> {
@@ -117,12 +123,18 @@ const FILTERS_MAX: usize = 100;
 const VALUES_MAX: usize = 500;
 
 fn invalid(parameter: &str, message: impl Into<String>, allowed: Vec<String>) -> Error {
-    Error::InvalidParameter { parameter: parameter.to_owned(), message: message.into(), allowed }
+    Error::InvalidParameter {
+        parameter: parameter.to_owned(),
+        message: message.into(),
+        allowed,
+    }
 }
 
 /// Splits `a[b][c]` into `a` and `[b, c]`.
 fn brackets(key: &str) -> Option<(&str, Vec<&str>)> {
-    let Some(open) = key.find('[') else { return Some((key, Vec::new())) };
+    let Some(open) = key.find('[') else {
+        return Some((key, Vec::new()));
+    };
     let (head, mut rest) = key.split_at(open);
     let mut parts = Vec::new();
     while !rest.is_empty() {
@@ -139,23 +151,40 @@ fn boolean(parameter: &str, value: &str) -> Result<bool, Error> {
     match value {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(invalid(parameter, "expected true or false", vec!["true".to_owned(), "false".to_owned()])),
+        _ => Err(invalid(
+            parameter,
+            "expected true or false",
+            vec!["true".to_owned(), "false".to_owned()],
+        )),
     }
 }
 
 fn list(value: &str) -> Vec<String> {
-    value.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Reads the parameters of one list request against what `plan` declares.
 pub(crate) fn list_query(parameters: &Parameters, plan: &Plan, page_max: u32) -> Result<ListQuery, Error> {
-    let mut reader = Reader { plan, query: ListQuery::default(), seen: Vec::new() };
+    let mut reader = Reader {
+        plan,
+        query: ListQuery::default(),
+        seen: Vec::new(),
+    };
     for (key, value) in parameters {
         reader.pair(key, value, page_max)?;
     }
     let query = reader.query;
     if query.search_term.is_some() && query.cursor.is_some() {
-        return Err(invalid("cursor", "a search has one page; leave the cursor out or drop search_term", Vec::new()));
+        return Err(invalid(
+            "cursor",
+            "a search has one page; leave the cursor out or drop search_term",
+            Vec::new(),
+        ));
     }
     Ok(query)
 }
@@ -224,7 +253,11 @@ impl Reader<'_> {
 
     fn bracketed(&mut self, key: &str, value: &str) -> Result<(), Error> {
         let Some((head, parts)) = brackets(key) else {
-            return Err(invalid(key, "brackets do not match; a filter is written name[operator]=value", Vec::new()));
+            return Err(invalid(
+                key,
+                "brackets do not match; a filter is written name[operator]=value",
+                Vec::new(),
+            ));
         };
         match (head, parts.as_slice()) {
             ("sort_by", [name]) => {
@@ -239,9 +272,17 @@ impl Reader<'_> {
                 self.push_sort(key, name, descending)
             }
             ("or", [group, name, rest @ ..]) => {
-                let index: usize = group.parse().ok().filter(|index| *index < FILTERS_MAX).ok_or_else(|| {
-                    invalid(key, format!("or[…] takes a number from 0 to {}", FILTERS_MAX - 1), Vec::new())
-                })?;
+                let index: usize = group
+                    .parse()
+                    .ok()
+                    .filter(|index| *index < FILTERS_MAX)
+                    .ok_or_else(|| {
+                        invalid(
+                            key,
+                            format!("or[…] takes a number from 0 to {}", FILTERS_MAX - 1),
+                            Vec::new(),
+                        )
+                    })?;
                 let filter = self.filter(key, name, rest, value)?;
                 while self.query.groups.len() <= index {
                     self.query.groups.push(Vec::new());
@@ -258,18 +299,28 @@ impl Reader<'_> {
 
     fn push_filter(&mut self, filter: Filter) -> Result<(), Error> {
         // `status[in][]=a&status[in][]=b` arrives as pairs of one key: the values belong together.
-        let same = self.query.filters.iter_mut().find(|other| {
-            other.parameter == filter.parameter && filter.parameter.ends_with("[]")
-        });
+        let same = self
+            .query
+            .filters
+            .iter_mut()
+            .find(|other| other.parameter == filter.parameter && filter.parameter.ends_with("[]"));
         if let Some(other) = same {
             other.values.extend(filter.values);
             if other.values.len() > VALUES_MAX {
-                return Err(invalid(&filter.parameter, format!("at most {VALUES_MAX} values"), Vec::new()));
+                return Err(invalid(
+                    &filter.parameter,
+                    format!("at most {VALUES_MAX} values"),
+                    Vec::new(),
+                ));
             }
             return Ok(());
         }
         if self.query.filters.len() >= FILTERS_MAX {
-            return Err(invalid(&filter.parameter, format!("at most {FILTERS_MAX} filters"), Vec::new()));
+            return Err(invalid(
+                &filter.parameter,
+                format!("at most {FILTERS_MAX} filters"),
+                Vec::new(),
+            ));
         }
         self.query.filters.push(filter);
         Ok(())
@@ -289,17 +340,36 @@ impl Reader<'_> {
                     .ok_or_else(|| invalid(key, format!("unknown operator `{name}`"), Operator::names()))?;
                 (operator, rest.len() == 2)
             }
-            _ => return Err(invalid(key, "a filter is written name[operator]=value", Operator::names())),
+            _ => {
+                return Err(invalid(
+                    key,
+                    "a filter is written name[operator]=value",
+                    Operator::names(),
+                ));
+            }
         };
         let several = matches!(operator, Operator::In | Operator::Nin);
         if repeated && !several {
-            return Err(invalid(key, "only in and nin take several values", vec!["in".to_owned(), "nin".to_owned()]));
+            return Err(invalid(
+                key,
+                "only in and nin take several values",
+                vec!["in".to_owned(), "nin".to_owned()],
+            ));
         }
-        let values = if several && !repeated { list(value) } else { vec![value.to_owned()] };
+        let values = if several && !repeated {
+            list(value)
+        } else {
+            vec![value.to_owned()]
+        };
         if values.len() > VALUES_MAX {
             return Err(invalid(key, format!("at most {VALUES_MAX} values"), Vec::new()));
         }
-        Ok(Filter { parameter: key.to_owned(), target, operator, values })
+        Ok(Filter {
+            parameter: key.to_owned(),
+            target,
+            operator,
+            values,
+        })
     }
 
     fn allowed(&self) -> Vec<String> {
@@ -313,7 +383,11 @@ impl Reader<'_> {
         for name in &names {
             if schema.field(name).is_none() {
                 let allowed = schema.field_names().map(str::to_owned).collect();
-                return Err(invalid("fields", format!("`{name}` is no field of {}", self.plan.resource), allowed));
+                return Err(invalid(
+                    "fields",
+                    format!("`{name}` is no field of {}", self.plan.resource),
+                    allowed,
+                ));
             }
         }
         Ok(names)
@@ -343,12 +417,23 @@ impl Reader<'_> {
     fn push_sort(&mut self, parameter: &str, name: &str, descending: bool) -> Result<(), Error> {
         if !self.plan.sorts.contains_key(name) {
             let allowed = self.plan.sorts.keys().cloned().collect();
-            return Err(invalid(parameter, format!("`{name}` cannot be sorted by"), allowed));
+            return Err(invalid(
+                parameter,
+                format!("`{name}` cannot be sorted by"),
+                allowed,
+            ));
         }
         if self.query.sorts.iter().any(|sort| sort.name == name) {
-            return Err(invalid(parameter, format!("`{name}` is sorted by more than once"), Vec::new()));
+            return Err(invalid(
+                parameter,
+                format!("`{name}` is sorted by more than once"),
+                Vec::new(),
+            ));
         }
-        self.query.sorts.push(Sort { name: name.to_owned(), descending });
+        self.query.sorts.push(Sort {
+            name: name.to_owned(),
+            descending,
+        });
         Ok(())
     }
 }
@@ -358,7 +443,13 @@ fn limit(value: &str, page_max: u32) -> Result<u32, Error> {
         .parse()
         .ok()
         .filter(|number| (1..=page_max).contains(number))
-        .ok_or_else(|| invalid("limit", format!("expected a whole number from 1 to {page_max}"), Vec::new()))
+        .ok_or_else(|| {
+            invalid(
+                "limit",
+                format!("expected a whole number from 1 to {page_max}"),
+                Vec::new(),
+            )
+        })
 }
 
 impl ListQuery {
@@ -367,13 +458,17 @@ impl ListQuery {
         let mut object = Map::new();
         for filter in &self.filters {
             let value = match filter.values.as_slice() {
-                [one] if !matches!(filter.operator, Operator::In | Operator::Nin) => Value::from(one.as_str()),
+                [one] if !matches!(filter.operator, Operator::In | Operator::Nin) => {
+                    Value::from(one.as_str())
+                }
                 several => Value::from(several.to_vec()),
             };
             let (holder, name) = match &filter.target {
                 Target::Unified(name) => (&mut object, name),
                 Target::Custom(name) => {
-                    let custom = object.entry("custom_fields").or_insert_with(|| Value::Object(Map::new()));
+                    let custom = object
+                        .entry("custom_fields")
+                        .or_insert_with(|| Value::Object(Map::new()));
                     match custom.as_object_mut() {
                         Some(custom) => (custom, name),
                         None => continue,
@@ -383,7 +478,9 @@ impl ListQuery {
             if filter.operator == Operator::Eq {
                 holder.insert(name.clone(), value);
             } else {
-                let entry = holder.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+                let entry = holder
+                    .entry(name.clone())
+                    .or_insert_with(|| Value::Object(Map::new()));
                 if let Some(operators) = entry.as_object_mut() {
                     operators.insert(filter.operator.name().to_owned(), value);
                 }
@@ -401,7 +498,10 @@ impl ListQuery {
     /// Every text that the caller chose, for the check that none of it changed the structure of a query.
     pub(crate) fn caller_texts(&self) -> Vec<&str> {
         let filters = self.filters.iter().chain(self.groups.iter().flatten());
-        filters.flat_map(|filter| filter.values.iter().map(String::as_str)).chain(self.search_term.as_deref()).collect()
+        filters
+            .flat_map(|filter| filter.values.iter().map(String::as_str))
+            .chain(self.search_term.as_deref())
+            .collect()
     }
 
     /// What a cursor is bound to: everything that decides which records follow, and nothing else.

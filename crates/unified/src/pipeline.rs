@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method as HttpMethod;
-use mapping::{Budget, Catalog, Fault, FieldKind, Mapped, Method, ObjectMetadata, OverrideSource, Plan, ProviderDocument, Query};
+use mapping::{
+    Budget, Catalog, Fault, FieldKind, Mapped, Method, ObjectMetadata, OverrideSource, Plan,
+    ProviderDocument, Query,
+};
 use model::{Clock, Limits};
 use provider::{Call, CallError, Providers, QuotaReading, Reply};
 use serde::Serialize;
@@ -80,18 +83,38 @@ pub(crate) struct Job {
 
 impl Unified {
     /// A pipeline over these parts.
-    pub fn new(catalog: Arc<Catalog>, store: Store, providers: Providers, limits: Limits, clock: Arc<dyn Clock>) -> Self {
-        Self { catalog, store, providers, limits: Arc::new(limits), clock }
+    pub fn new(
+        catalog: Arc<Catalog>,
+        store: Store,
+        providers: Providers,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            catalog,
+            store,
+            providers,
+            limits: Arc::new(limits),
+            clock,
+        }
     }
 
     pub(crate) fn document(&self, provider: &str) -> Result<Arc<ProviderDocument>, Error> {
-        self.catalog.provider(provider).cloned().ok_or_else(|| Error::UnknownResource {
-            resource: provider.to_owned(),
-            allowed: self.catalog.provider_names().map(str::to_owned).collect(),
-        })
+        self.catalog
+            .provider(provider)
+            .cloned()
+            .ok_or_else(|| Error::UnknownResource {
+                resource: provider.to_owned(),
+                allowed: self.catalog.provider_names().map(str::to_owned).collect(),
+            })
     }
 
-    pub(crate) fn plan(&self, provider: &str, resource: &str, sources: &[OverrideSource<'_>]) -> Result<Arc<Plan>, Error> {
+    pub(crate) fn plan(
+        &self,
+        provider: &str,
+        resource: &str,
+        sources: &[OverrideSource<'_>],
+    ) -> Result<Arc<Plan>, Error> {
         let known = || self.catalog.provider_resources(provider);
         if sources.is_empty() && !known().any(|name| name == resource) {
             return Err(Error::UnknownResource {
@@ -99,7 +122,9 @@ impl Unified {
                 allowed: known().map(str::to_owned).collect(),
             });
         }
-        self.catalog.plan(provider, resource, sources).map_err(|error| Error::InvalidOverride(vec![error]))
+        self.catalog
+            .plan(provider, resource, sources)
+            .map_err(|error| Error::InvalidOverride(vec![error]))
     }
 
     /// Finds everything a request on `resource` needs that is not the caller's.
@@ -113,19 +138,32 @@ impl Unified {
         let overrides = self.store.overrides_for(tenant, connection, resource).await?;
         let sources: Vec<OverrideSource<'_>> = overrides
             .iter()
-            .map(|own| OverrideSource { level_name: level_name(&own.level), document: &own.document })
+            .map(|own| OverrideSource {
+                level_name: level_name(&own.level),
+                document: &own.document,
+            })
             .collect();
         let plan = self.plan(&connection.provider, resource, &sources)?;
         if !plan.supports(method) {
-            return Err(Error::Unsupported { resource: resource.to_owned(), method: participle(method) });
+            return Err(Error::Unsupported {
+                resource: resource.to_owned(),
+                method: participle(method),
+            });
         }
         self.job_with(tenant, connection, plan)
     }
 
-    pub(crate) fn job_with(&self, tenant: &Tenant, connection: &Arc<Connection>, plan: Arc<Plan>) -> Result<Job, Error> {
+    pub(crate) fn job_with(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        plan: Arc<Plan>,
+    ) -> Result<Job, Error> {
         let document = self.document(&connection.provider)?;
-        let id_field = FieldPath::parse(&document.records.id_field)
-            .map_err(|error| Error::QueryRefused { message: error.to_string(), callers_own: false })?;
+        let id_field = FieldPath::parse(&document.records.id_field).map_err(|error| Error::QueryRefused {
+            message: error.to_string(),
+            callers_own: false,
+        })?;
         Ok(Job {
             unified: self.clone(),
             tenant: tenant.clone(),
@@ -165,17 +203,28 @@ pub(crate) struct Raw {
 
 impl Job {
     pub(crate) fn budget(&self) -> Budget {
-        Budget { record_ms: self.unified.limits.mapping_record_ms, request_ms: self.unified.limits.mapping_request_ms }
+        Budget {
+            record_ms: self.unified.limits.mapping_record_ms,
+            request_ms: self.unified.limits.mapping_request_ms,
+        }
     }
 
     pub(crate) async fn metadata(&self) -> Result<Arc<ObjectMetadata>, Error> {
-        let found = self.unified.providers.object_metadata(&self.tenant, &self.connection, &self.plan.object).await;
+        let found = self
+            .unified
+            .providers
+            .object_metadata(&self.tenant, &self.connection, &self.plan.object)
+            .await;
         found.map_err(|error| self.described(error))
     }
 
     /// Reads the object's fields anew, whatever is cached.
     pub(crate) async fn reread_metadata(&self) -> Result<Arc<ObjectMetadata>, Error> {
-        let found = self.unified.providers.reread_metadata(&self.tenant, &self.connection, &self.plan.object).await;
+        let found = self
+            .unified
+            .providers
+            .reread_metadata(&self.tenant, &self.connection, &self.plan.object)
+            .await;
         found.map_err(|error| self.described(error))
     }
 
@@ -193,7 +242,10 @@ impl Job {
 
     /// How the provider is queried.
     pub(crate) fn query(&self) -> Result<&Query, Error> {
-        self.document.query.as_ref().ok_or_else(|| Error::Unsupported { resource: self.plan.resource.clone(), method: "listed" })
+        self.document.query.as_ref().ok_or_else(|| Error::Unsupported {
+            resource: self.plan.resource.clone(),
+            method: "listed",
+        })
     }
 
     /// What mappings may know about the connection: no secrets.
@@ -214,7 +266,11 @@ impl Job {
     }
 
     /// The call that carries a statement; too long for a URL, it goes the way the document names for that.
-    pub(crate) fn statement_call(&self, statement: &Statement, is_deleted_included: bool) -> Result<(Call, String), Error> {
+    pub(crate) fn statement_call(
+        &self,
+        statement: &Statement,
+        is_deleted_included: bool,
+    ) -> Result<(Call, String), Error> {
         let query = self.query()?;
         let text = statement.text()?;
         let path = match statement {
@@ -222,11 +278,18 @@ impl Job {
             Statement::Query(_) if is_deleted_included => query.deleted_path.as_ref(),
             Statement::Query(_) => Some(&query.path),
         };
-        let path = path.ok_or_else(|| Error::Unsupported { resource: self.plan.resource.clone(), method: "searched" })?;
+        let path = path.ok_or_else(|| Error::Unsupported {
+            resource: self.plan.resource.clone(),
+            method: "searched",
+        })?;
         let call = Call::get(path).with_query(query.parameter.as_deref().unwrap_or("q"), text.as_str());
         let target = self.unified.providers.target(&self.connection, &call)?;
         match &query.long {
-            Some(long) if query.url_max_bytes.is_some_and(|max_bytes| target.len() > max_bytes) => {
+            Some(long)
+                if query
+                    .url_max_bytes
+                    .is_some_and(|max_bytes| target.len() > max_bytes) =>
+            {
                 let mut wrapped = Call::get(&long.path);
                 wrapped.method = method(&long.method);
                 wrapped.body = Some(Bytes::from(self.document.long_query_body(&target)?.to_string()));
@@ -240,7 +303,11 @@ impl Job {
     pub(crate) async fn send(&self, call: Call) -> Result<(Reply, Value), Error> {
         let long = self.document.query.as_ref().and_then(|query| query.long.as_ref());
         let is_wrapped = long.is_some_and(|long| call.path == long.path);
-        let reply = self.unified.providers.send(&self.tenant, &self.connection, call).await?;
+        let reply = self
+            .unified
+            .providers
+            .send(&self.tenant, &self.connection, call)
+            .await?;
         let body = reply.clone();
         let value = run(reply.body.len(), move || Ok(body.value())).await?;
         let (status, value) = if is_wrapped && reply.status.is_success() {
@@ -293,7 +360,12 @@ impl Job {
             Some(Value::Array(records)) => records,
             _ => Vec::new(),
         };
-        let is_done = page.done.as_ref().and_then(|done| value.get(done)).and_then(Value::as_bool).unwrap_or(true);
+        let is_done = page
+            .done
+            .as_ref()
+            .and_then(|done| value.get(done))
+            .and_then(Value::as_bool)
+            .unwrap_or(true);
         Raw { records, is_done }
     }
 
@@ -316,7 +388,11 @@ impl Job {
         let keep_remote_data = list.include_remote_data;
         let fields = list.fields.clone();
         // A tenant's own expression may run until its limit: never on a thread that others wait for.
-        let size_bytes = if plan.has_override(method) { usize::MAX } else { size_bytes };
+        let size_bytes = if plan.has_override(method) {
+            usize::MAX
+        } else {
+            size_bytes
+        };
         run(size_bytes, move || {
             let input = mapping::ResponseInput {
                 query: &query,

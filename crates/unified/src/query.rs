@@ -70,7 +70,11 @@ impl Compiler<'_> {
         }
         if let Some(term) = &self.list.search_term {
             let statement = self.search(term, &selection, limit)?;
-            return Ok(Compiled { statement, keys: Vec::new(), warnings: selection.warnings });
+            return Ok(Compiled {
+                statement,
+                keys: Vec::new(),
+                warnings: selection.warnings,
+            });
         }
         let keys = self.keys(value)?;
         for key in &keys {
@@ -85,10 +89,19 @@ impl Compiler<'_> {
             from: self.object()?,
             filter: joined(conditions),
             order_by: keyset::order(&keys, self.id_field),
-            limit: Some(value.and_then(|value| value.limit).map_or(limit, |own| own.min(limit)).saturating_add(1)),
+            limit: Some(
+                value
+                    .and_then(|value| value.limit)
+                    .map_or(limit, |own| own.min(limit))
+                    .saturating_add(1),
+            ),
             offset: None,
         };
-        Ok(Compiled { statement: Statement::Query(query), keys, warnings: selection.warnings })
+        Ok(Compiled {
+            statement: Statement::Query(query),
+            keys,
+            warnings: selection.warnings,
+        })
     }
 
     /// The statement that reads one record by its id.
@@ -106,12 +119,24 @@ impl Compiler<'_> {
             limit: Some(1),
             offset: None,
         };
-        Ok(Compiled { statement: Statement::Query(query), keys: Vec::new(), warnings: selection.warnings })
+        Ok(Compiled {
+            statement: Statement::Query(query),
+            keys: Vec::new(),
+            warnings: selection.warnings,
+        })
     }
 
     fn selection(&self, instead: Option<&[String]>) -> Selection {
-        let custom_fields = self.list.fields.as_ref().is_none_or(|names| names.iter().any(|name| name == "custom_fields"));
-        let wanted = Wanted { custom_fields, expand: &self.list.expand, instead };
+        let custom_fields = self
+            .list
+            .fields
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == "custom_fields"));
+        let wanted = Wanted {
+            custom_fields,
+            expand: &self.list.expand,
+            instead,
+        };
         select::selection(self.plan, self.metadata, self.id_field, &wanted)
     }
 
@@ -120,7 +145,10 @@ impl Compiler<'_> {
     }
 
     fn refused(&self, message: impl Into<String>) -> Error {
-        Error::QueryRefused { message: message.into(), callers_own: self.plan.has_override(Method::List) }
+        Error::QueryRefused {
+            message: message.into(),
+            callers_own: self.plan.has_override(Method::List),
+        }
     }
 
     fn keys(&self, value: Option<&QueryValue>) -> Result<Vec<Key>, Error> {
@@ -134,16 +162,26 @@ impl Compiler<'_> {
                 .map(|order| {
                     let kind = self.kind(order.field.as_str());
                     let descending = order.direction == soql::Direction::Descending;
-                    Key { field: order.field, kind, descending }
+                    Key {
+                        field: order.field,
+                        kind,
+                        descending,
+                    }
                 })
                 .collect());
         }
         let mut keys = Vec::new();
         for sort in &self.list.sorts {
-            let Some(name) = self.plan.sorts.get(&sort.name) else { continue };
+            let Some(name) = self.plan.sorts.get(&sort.name) else {
+                continue;
+            };
             let field = FieldPath::parse(name).map_err(|error| self.refused(error.to_string()))?;
             if field != *self.id_field {
-                keys.push(Key { kind: self.kind(name), field, descending: sort.descending });
+                keys.push(Key {
+                    kind: self.kind(name),
+                    field,
+                    descending: sort.descending,
+                });
             }
         }
         Ok(keys)
@@ -151,14 +189,21 @@ impl Compiler<'_> {
 
     fn kind(&self, field: &str) -> FieldKind {
         let described = self.metadata.field(field).map(|field| field.kind);
-        let declared = || self.plan.filters.values().find(|rule| rule.field == field).map(|rule| rule.kind);
+        let declared = || {
+            self.plan
+                .filters
+                .values()
+                .find(|rule| rule.field == field)
+                .map(|rule| rule.kind)
+        };
         described.or_else(declared).unwrap_or(FieldKind::Text)
     }
 
     fn conditions(&self, value: Option<&QueryValue>) -> Result<Vec<Condition>, Error> {
         let mut conditions = Vec::new();
         if let Some(text) = value.and_then(|value| value.where_text.as_deref()) {
-            soql::check_caller_text(text, &self.list.caller_texts()).map_err(|error| self.refused(error.to_string()))?;
+            soql::check_caller_text(text, &self.list.caller_texts())
+                .map_err(|error| self.refused(error.to_string()))?;
             conditions.push(soql::parse_condition(text).map_err(|error| self.refused(error.to_string()))?);
         }
         for filter in &self.list.filters {
@@ -172,7 +217,8 @@ impl Compiler<'_> {
         }
         let mut groups = Vec::new();
         for group in self.list.groups.iter().filter(|group| !group.is_empty()) {
-            let filters: Result<Vec<Condition>, Error> = group.iter().map(|filter| self.condition(filter)).collect();
+            let filters: Result<Vec<Condition>, Error> =
+                group.iter().map(|filter| self.condition(filter)).collect();
             groups.extend(joined(filters?));
         }
         match groups.len() {
@@ -186,10 +232,18 @@ impl Compiler<'_> {
     fn condition(&self, filter: &Filter) -> Result<Condition, Error> {
         let (name, kind) = match &filter.target {
             Target::Unified(name) => {
-                let Some(rule) = self.plan.filters.get(name) else { return Ok(Condition::Never) };
+                let Some(rule) = self.plan.filters.get(name) else {
+                    return Ok(Condition::Never);
+                };
                 // The describe knows better than a document what an org made of a field.
-                let kind = self.metadata.field(&rule.field).map_or(rule.kind, |field| field.kind);
-                (rule.field.as_str(), if kind == FieldKind::Other { rule.kind } else { kind })
+                let kind = self
+                    .metadata
+                    .field(&rule.field)
+                    .map_or(rule.kind, |field| field.kind);
+                (
+                    rule.field.as_str(),
+                    if kind == FieldKind::Other { rule.kind } else { kind },
+                )
             }
             Target::Custom(name) => self.custom(filter, name)?,
         };
@@ -197,7 +251,10 @@ impl Compiler<'_> {
         if self.metadata.field(name).is_none() && !name.contains('.') {
             return Err(Error::InvalidParameter {
                 parameter: filter.parameter.clone(),
-                message: format!("{}.{name} does not exist in this org or is hidden from the connected user", self.metadata.object),
+                message: format!(
+                    "{}.{name} does not exist in this org or is hidden from the connected user",
+                    self.metadata.object
+                ),
                 allowed: Vec::new(),
             });
         }
@@ -205,18 +262,26 @@ impl Compiler<'_> {
     }
 
     fn custom<'n>(&self, filter: &Filter, name: &'n str) -> Result<(&'n str, FieldKind), Error> {
-        let field = self.metadata.field(name).filter(|field| field.is_custom && field.is_filterable);
-        field.map(|field| (name, field.kind)).ok_or_else(|| Error::InvalidParameter {
-            parameter: filter.parameter.clone(),
-            message: format!("`{name}` is no custom field of {} that can be filtered by", self.metadata.object),
-            allowed: self
-                .metadata
-                .fields
-                .iter()
-                .filter(|field| field.is_custom && field.is_filterable)
-                .map(|field| format!("custom_fields[{}]", field.name))
-                .collect(),
-        })
+        let field = self
+            .metadata
+            .field(name)
+            .filter(|field| field.is_custom && field.is_filterable);
+        field
+            .map(|field| (name, field.kind))
+            .ok_or_else(|| Error::InvalidParameter {
+                parameter: filter.parameter.clone(),
+                message: format!(
+                    "`{name}` is no custom field of {} that can be filtered by",
+                    self.metadata.object
+                ),
+                allowed: self
+                    .metadata
+                    .fields
+                    .iter()
+                    .filter(|field| field.is_custom && field.is_filterable)
+                    .map(|field| format!("custom_fields[{}]", field.name))
+                    .collect(),
+            })
     }
 
     fn search(&self, term: &str, selection: &Selection, limit: u32) -> Result<Statement, Error> {
@@ -239,20 +304,30 @@ impl Compiler<'_> {
     /// A whole statement that a mapping answered. It may look only at the resource's own object.
     fn statement_of_mapping(&self, text: &str, selection: Selection, limit: u32) -> Result<Compiled, Error> {
         let object = self.object()?;
-        let is_search = text.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("find"));
+        let is_search = text
+            .trim_start()
+            .get(..4)
+            .is_some_and(|word| word.eq_ignore_ascii_case("find"));
         let statement = if is_search {
             let mut search = soql::parse_search(text, self.list.search_term.as_deref())
                 .map_err(|error| self.refused(error.to_string()))?;
-            if let Some(other) = search.returning.iter().find(|returning| returning.object != object) {
+            if let Some(other) = search
+                .returning
+                .iter()
+                .find(|returning| returning.object != object)
+            {
                 return Err(self.refused(format!("it searches {}, not {object}", other.object)));
             }
             for returning in &mut search.returning {
-                returning.fields.retain(|field| self.metadata.field(field.as_str()).is_some() || field.as_str().contains('.'));
+                returning.fields.retain(|field| {
+                    self.metadata.field(field.as_str()).is_some() || field.as_str().contains('.')
+                });
                 returning.limit = Some(returning.limit.map_or(limit, |own| own.min(limit)));
             }
             Statement::Search(search)
         } else {
-            soql::check_caller_text(text, &self.list.caller_texts()).map_err(|error| self.refused(error.to_string()))?;
+            soql::check_caller_text(text, &self.list.caller_texts())
+                .map_err(|error| self.refused(error.to_string()))?;
             let mut query = soql::parse_query(text).map_err(|error| self.refused(error.to_string()))?;
             if query.from != object {
                 return Err(self.refused(format!("it reads {}, not {object}", query.from)));
@@ -260,7 +335,11 @@ impl Compiler<'_> {
             query.limit = Some(query.limit.map_or(limit, |own| own.min(limit)));
             Statement::Query(query)
         };
-        Ok(Compiled { statement, keys: Vec::new(), warnings: selection.warnings })
+        Ok(Compiled {
+            statement,
+            keys: Vec::new(),
+            warnings: selection.warnings,
+        })
     }
 }
 
@@ -271,4 +350,3 @@ fn joined(mut conditions: Vec<Condition>) -> Option<Condition> {
         _ => Some(Condition::And(conditions)),
     }
 }
-

@@ -34,7 +34,11 @@ impl Unified {
             query: list.identity(),
         };
         let now_ms = self.clock.now_ms();
-        let position = list.cursor.as_deref().map(|text| cursor::open(&self.store, &scope, text, now_ms)).transpose()?;
+        let position = list
+            .cursor
+            .as_deref()
+            .map(|text| cursor::open(&self.store, &scope, text, now_ms))
+            .transpose()?;
         let compile = |metadata: &ObjectMetadata, value: Option<&QueryValue>| {
             compiler(&job, metadata, &list).list(value, position.as_ref(), limit)
         };
@@ -43,7 +47,11 @@ impl Unified {
             Attempt::DryRun(outcome) => return Ok(outcome),
             Attempt::Sent(sent, metadata) => (sent, metadata),
         };
-        let Sent { compiled, reply, value } = *sent;
+        let Sent {
+            compiled,
+            reply,
+            value,
+        } = *sent;
         let mut raw = job.raw(&compiled.statement, value);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let is_search = matches!(compiled.statement, Statement::Search(_));
@@ -55,7 +63,16 @@ impl Unified {
             .map(|position| cursor::seal(&self.store, &scope, position, now_ms + self.limits.cursor_ttl_ms))
             .transpose()?;
 
-        let mapped = job.map(Method::List, raw.records, reply.body.len(), &metadata, &list, &reply).await?;
+        let mapped = job
+            .map(
+                Method::List,
+                raw.records,
+                reply.body.len(),
+                &metadata,
+                &list,
+                &reply,
+            )
+            .await?;
         let mut warnings = compiled.warnings;
         warnings.extend(mapped.warnings);
         let page = Page {
@@ -66,7 +83,12 @@ impl Unified {
             total_count: None,
             warnings,
         };
-        Ok(Outcome::Done(Answer { value: page, quotas: reply.quotas, warnings: Vec::new(), etag: None }))
+        Ok(Outcome::Done(Answer {
+            value: page,
+            quotas: reply.quotas,
+            warnings: Vec::new(),
+            etag: None,
+        }))
     }
 
     /// One record by its id.
@@ -108,7 +130,11 @@ impl Unified {
                     let sent = job.send(call).await;
                     match sent {
                         Ok((reply, value)) => {
-                            let sent = Sent { compiled, reply, value };
+                            let sent = Sent {
+                                compiled,
+                                reply,
+                                value,
+                            };
                             return Ok(Attempt::Sent(Box::new(sent), metadata));
                         }
                         Err(error) if already.is_none() && error.names_missing_fields() => {
@@ -143,7 +169,12 @@ enum Attempt<T> {
 }
 
 fn compiler<'a>(job: &'a Job, metadata: &'a ObjectMetadata, list: &'a ListQuery) -> Compiler<'a> {
-    Compiler { plan: &job.plan, metadata, id_field: &job.id_field, list }
+    Compiler {
+        plan: &job.plan,
+        metadata,
+        id_field: &job.id_field,
+        list,
+    }
 }
 
 impl Job {
@@ -152,29 +183,54 @@ impl Job {
         if self.document.accepts_id(id) {
             Ok(())
         } else {
-            Err(Error::NotFound { resource: self.plan.resource.clone() })
+            Err(Error::NotFound {
+                resource: self.plan.resource.clone(),
+            })
         }
     }
 
     /// Reads one record and maps it.
-    pub(crate) async fn read(&self, id: &str, query: &ListQuery, method: Method) -> Result<Outcome<Value>, Error> {
-        let compile = |metadata: &ObjectMetadata, _: Option<&QueryValue>| compiler(self, metadata, query).get(id);
+    pub(crate) async fn read(
+        &self,
+        id: &str,
+        query: &ListQuery,
+        method: Method,
+    ) -> Result<Outcome<Value>, Error> {
+        let compile =
+            |metadata: &ObjectMetadata, _: Option<&QueryValue>| compiler(self, metadata, query).get(id);
         let (sent, metadata) = match self.unified.attempt(self, query, compile).await? {
             Attempt::DryRun(outcome) => return Ok(outcome),
             Attempt::Sent(sent, metadata) => (sent, metadata),
         };
-        let Sent { compiled, reply, value } = *sent;
+        let Sent {
+            compiled,
+            reply,
+            value,
+        } = *sent;
         let raw = self.raw(&compiled.statement, value);
-        let mapped = self.map(method, raw.records, reply.body.len(), &metadata, query, &reply).await?;
+        let mapped = self
+            .map(method, raw.records, reply.body.len(), &metadata, query, &reply)
+            .await?;
         let record = mapped.records.into_iter().next();
-        let record = record.ok_or_else(|| Error::NotFound { resource: self.plan.resource.clone() })?;
+        let record = record.ok_or_else(|| Error::NotFound {
+            resource: self.plan.resource.clone(),
+        })?;
         let mut warnings = compiled.warnings;
         warnings.extend(mapped.warnings);
-        Ok(Outcome::Done(Answer { etag: self.etag(&record), value: record, quotas: reply.quotas, warnings }))
+        Ok(Outcome::Done(Answer {
+            etag: self.etag(&record),
+            value: record,
+            quotas: reply.quotas,
+            warnings,
+        }))
     }
 
     /// What the document's own query mapping answers, when it has one.
-    async fn query_value(&self, list: &ListQuery, metadata: &Arc<ObjectMetadata>) -> Result<Option<QueryValue>, Error> {
+    async fn query_value(
+        &self,
+        list: &ListQuery,
+        metadata: &Arc<ObjectMetadata>,
+    ) -> Result<Option<QueryValue>, Error> {
         if !self.plan.has_query_mapping(Method::List) {
             return Ok(None);
         }
@@ -184,7 +240,11 @@ impl Job {
         let context = self.context();
         let connection = self.connection_facts();
         let budget = self.budget();
-        let size_bytes = if plan.has_override(Method::List) { usize::MAX } else { 0 };
+        let size_bytes = if plan.has_override(Method::List) {
+            usize::MAX
+        } else {
+            0
+        };
         run(size_bytes, move || {
             let input = QueryInput {
                 query: &query,

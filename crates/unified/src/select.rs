@@ -35,10 +35,19 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Chooses the fields to read.
-pub(crate) fn selection(plan: &Plan, metadata: &ObjectMetadata, id_field: &FieldPath, wanted: &Wanted<'_>) -> Selection {
+pub(crate) fn selection(
+    plan: &Plan,
+    metadata: &ObjectMetadata,
+    id_field: &FieldPath,
+    wanted: &Wanted<'_>,
+) -> Selection {
     let mut selection = Selection::default();
     selection.add(id_field.clone());
-    let expanded = wanted.expand.iter().filter_map(|name| plan.expand.get(name)).flat_map(|rule| &rule.fields);
+    let expanded = wanted
+        .expand
+        .iter()
+        .filter_map(|name| plan.expand.get(name))
+        .flat_map(|rule| &rule.fields);
     for name in wanted.instead.unwrap_or(&plan.fields).iter().chain(expanded) {
         match (FieldPath::parse(name), visible(metadata, name)) {
             (Ok(field), true) => selection.add(field),

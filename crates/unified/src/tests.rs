@@ -17,11 +17,25 @@ fn fixture() -> Fixture {
     let catalog = Catalog::embedded().expect("the shipped documents");
     let provider = catalog.provider_names().next().expect("a provider").to_owned();
     let plan = catalog.plan(&provider, "contacts", &[]).expect("a plan");
-    let mut fields: Vec<FieldMetadata> = plan.fields.iter().filter(|name| !name.contains('.')).map(|name| {
-        let declared = plan.filters.values().find(|rule| rule.field == **name).map_or(FieldKind::Text, |rule| rule.kind);
-        field(name, declared, false)
-    }).collect();
-    for (name, kind) in [("Score__c", FieldKind::Decimal), ("Flag__c", FieldKind::Boolean), ("Tags__c", FieldKind::MultiPicklist), ("Long__c", FieldKind::LongText)] {
+    let mut fields: Vec<FieldMetadata> = plan
+        .fields
+        .iter()
+        .filter(|name| !name.contains('.'))
+        .map(|name| {
+            let declared = plan
+                .filters
+                .values()
+                .find(|rule| rule.field == **name)
+                .map_or(FieldKind::Text, |rule| rule.kind);
+            field(name, declared, false)
+        })
+        .collect();
+    for (name, kind) in [
+        ("Score__c", FieldKind::Decimal),
+        ("Flag__c", FieldKind::Boolean),
+        ("Tags__c", FieldKind::MultiPicklist),
+        ("Long__c", FieldKind::LongText),
+    ] {
         fields.push(field(name, kind, true));
     }
     let metadata = ObjectMetadata::new(plan.object.clone(), plan.object.clone(), fields);
@@ -36,20 +50,30 @@ fn field(name: &str, kind: FieldKind, is_custom: bool) -> FieldMetadata {
 }
 
 fn pairs(query: &[(&str, &str)]) -> Parameters {
-    query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    query
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 impl Fixture {
     fn soql(&self, query: &[(&str, &str)]) -> Result<String, Error> {
         let list = parameters::list_query(&pairs(query), &self.plan, 2_000)?;
         let id_field = FieldPath::parse("Id").expect("a field");
-        let compiler = Compiler { plan: &self.plan, metadata: &self.metadata, id_field: &id_field, list: &list };
+        let compiler = Compiler {
+            plan: &self.plan,
+            metadata: &self.metadata,
+            id_field: &id_field,
+            list: &list,
+        };
         compiler.list(None, None, 10)?.statement.text()
     }
 
     fn refused(&self, query: &[(&str, &str)]) -> (String, Vec<String>) {
         match self.soql(query) {
-            Err(Error::InvalidParameter { parameter, allowed, .. }) => (parameter, allowed),
+            Err(Error::InvalidParameter {
+                parameter, allowed, ..
+            }) => (parameter, allowed),
             other => panic!("{query:?}: {other:?}"),
         }
     }
@@ -62,7 +86,10 @@ fn a_filter_is_written_as_its_fields_type() {
         (("custom_fields[Score__c][gte]", "5"), "Score__c >= 5"),
         (("custom_fields[Flag__c]", "true"), "Flag__c = TRUE"),
         (("custom_fields[Tags__c]", "a;b"), "Tags__c INCLUDES ('a;b')"),
-        (("custom_fields[Tags__c][nin]", "a,b"), "Tags__c EXCLUDES ('a', 'b')"),
+        (
+            ("custom_fields[Tags__c][nin]", "a,b"),
+            "Tags__c EXCLUDES ('a', 'b')",
+        ),
         (("last_name[starts_with]", "50%_"), r"LastName LIKE '50\%\_%'"),
         (("last_name[in]", "a,b"), "LastName IN ('a', 'b')"),
         (("last_name[ne]", ""), "LastName != null"),
@@ -106,21 +133,39 @@ fn every_mistake_names_its_parameter() {
         assert_eq!(parameter, query.0, "{query:?}");
     }
     let (_, allowed) = fixture.refused(&[("emial", "x")]);
-    assert!(allowed.iter().any(|name| name == "email_addresses"), "{allowed:?}");
+    assert!(
+        allowed.iter().any(|name| name == "email_addresses"),
+        "{allowed:?}"
+    );
     assert_eq!(fixture.refused(&[("limit", "1"), ("limit", "2")]).0, "limit");
 }
 
 #[test]
 fn groups_are_joined_by_or_and_beside_the_other_filters() {
-    let soql = fixture().soql(&[("last_name", "a"), ("or[0][first_name]", "b"), ("or[1][first_name]", "c"), ("or[1][title]", "d")]).expect("a query");
-    assert!(soql.contains("LastName = 'a' AND (FirstName = 'b' OR (FirstName = 'c' AND Title = 'd'))"), "{soql}");
+    let soql = fixture()
+        .soql(&[
+            ("last_name", "a"),
+            ("or[0][first_name]", "b"),
+            ("or[1][first_name]", "c"),
+            ("or[1][title]", "d"),
+        ])
+        .expect("a query");
+    assert!(
+        soql.contains("LastName = 'a' AND (FirstName = 'b' OR (FirstName = 'c' AND Title = 'd'))"),
+        "{soql}"
+    );
 }
 
 #[test]
 fn what_a_mapping_sees_is_what_the_caller_asked() {
     let fixture = fixture();
     let list = parameters::list_query(
-        &pairs(&[("created_at[gt]", "2026-01-01T00:00:00Z"), ("created_at[lt]", "2026-02-01T00:00:00Z"), ("last_name", "x"), ("search_term", "y")]),
+        &pairs(&[
+            ("created_at[gt]", "2026-01-01T00:00:00Z"),
+            ("created_at[lt]", "2026-02-01T00:00:00Z"),
+            ("last_name", "x"),
+            ("search_term", "y"),
+        ]),
         &fixture.plan,
         2_000,
     )
@@ -130,16 +175,28 @@ fn what_a_mapping_sees_is_what_the_caller_asked() {
         json!({ "created_at": { "gt": "2026-01-01T00:00:00Z", "lt": "2026-02-01T00:00:00Z" }, "last_name": "x", "search_term": "y" })
     );
     assert_eq!(list.filters[0].operator, Operator::Gt);
-    assert_eq!(list.caller_texts(), ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "x", "y"]);
+    assert_eq!(
+        list.caller_texts(),
+        ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "x", "y"]
+    );
 }
 
 #[test]
 fn a_cursor_is_bound_to_all_that_decides_the_records() {
     let fixture = fixture();
-    let identity = |query: &[(&str, &str)]| parameters::list_query(&pairs(query), &fixture.plan, 2_000).expect("a query").identity();
+    let identity = |query: &[(&str, &str)]| {
+        parameters::list_query(&pairs(query), &fixture.plan, 2_000)
+            .expect("a query")
+            .identity()
+    };
     let same = identity(&[("last_name", "a"), ("limit", "5")]);
     assert_eq!(same, identity(&[("last_name", "a"), ("limit", "50")]));
-    for other in [vec![("last_name", "b")], vec![("last_name[ne]", "a")], vec![("last_name", "a"), ("sort", "name")], vec![]] {
+    for other in [
+        vec![("last_name", "b")],
+        vec![("last_name[ne]", "a")],
+        vec![("last_name", "a"), ("sort", "name")],
+        vec![],
+    ] {
         assert_ne!(same, identity(&other), "{other:?}");
     }
 }
@@ -148,8 +205,22 @@ fn a_cursor_is_bound_to_all_that_decides_the_records() {
 fn a_body_is_checked_before_anything_is_sent() {
     let fixture = fixture();
     let check = |body: Value| crate::body::check(&fixture.plan, &body);
-    assert!(check(json!({ "last_name": "x", "email_addresses": [], "custom_fields": {}, "title": null })).is_ok());
-    for body in [json!(null), json!([]), json!("x"), json!({}), json!({ "id": "1" }), json!({ "nope": 1 }), json!({ "last_name": 1 }), json!({ "email_addresses": "a@b.c" })] {
-        assert!(matches!(check(body.clone()), Err(Error::InvalidBody { .. })), "{body}");
+    assert!(
+        check(json!({ "last_name": "x", "email_addresses": [], "custom_fields": {}, "title": null })).is_ok()
+    );
+    for body in [
+        json!(null),
+        json!([]),
+        json!("x"),
+        json!({}),
+        json!({ "id": "1" }),
+        json!({ "nope": 1 }),
+        json!({ "last_name": 1 }),
+        json!({ "email_addresses": "a@b.c" }),
+    ] {
+        assert!(
+            matches!(check(body.clone()), Err(Error::InvalidBody { .. })),
+            "{body}"
+        );
     }
 }

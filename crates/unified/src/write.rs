@@ -32,10 +32,16 @@ impl Unified {
             return job.dry_run(&call, None);
         }
         let (reply, value) = job.send(call).await?;
-        let id_key = job.route(Method::Create)?.id.as_deref().unwrap_or(&job.document.records.id_field);
+        let id_key = job
+            .route(Method::Create)?
+            .id
+            .as_deref()
+            .unwrap_or(&job.document.records.id_field);
         let id = value.get(id_key).and_then(Value::as_str).map(str::to_owned);
         // The record exists, its name is unknown: a second create would be the caller's worst next step.
-        let id = id.ok_or(provider::CallError::BadReply { what: "a created record without its id" })?;
+        let id = id.ok_or(provider::CallError::BadReply {
+            what: "a created record without its id",
+        })?;
         if is_minimal {
             return Ok(Outcome::Done(id_only(&id, reply.quotas)));
         }
@@ -43,7 +49,10 @@ impl Unified {
     }
 
     /// Changes the named fields of a record and answers it as the provider now has it.
-    #[expect(clippy::too_many_arguments, reason = "each is one part of the request; a struct would only rename them")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one part of the request; a struct would only rename them"
+    )]
     pub async fn update(
         &self,
         tenant: &Tenant,
@@ -91,7 +100,12 @@ impl Unified {
 }
 
 fn id_only(id: &str, quotas: Vec<provider::QuotaReading>) -> Answer<Value> {
-    Answer { value: json!({ "id": id }), quotas, warnings: Vec::new(), etag: None }
+    Answer {
+        value: json!({ "id": id }),
+        quotas,
+        warnings: Vec::new(),
+        etag: None,
+    }
 }
 
 impl Job {
@@ -103,11 +117,19 @@ impl Job {
             Method::Delete => records.delete.as_ref(),
             Method::List | Method::Get | Method::Upsert | Method::Search => None,
         };
-        route.ok_or_else(|| Error::Unsupported { resource: self.plan.resource.clone(), method: "written" })
+        route.ok_or_else(|| Error::Unsupported {
+            resource: self.plan.resource.clone(),
+            method: "written",
+        })
     }
 
     /// The call of one write: the document's route, with the mapped body.
-    async fn record_call(&self, kind: Method, id: Option<&str>, record: Option<Value>) -> Result<Call, Error> {
+    async fn record_call(
+        &self,
+        kind: Method,
+        id: Option<&str>,
+        record: Option<Value>,
+    ) -> Result<Call, Error> {
         let route = self.route(kind)?;
         let segment = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let path = route
@@ -148,17 +170,37 @@ impl Job {
 
     /// Custom fields go to the provider by name: a name that is no custom field of this org is refused here, where the
     /// answer can say which there are.
-    fn check_custom_fields(&self, metadata: &mapping::ObjectMetadata, record: &Value, kind: Method) -> Result<(), Error> {
-        let Some(custom) = record.get("custom_fields").and_then(Value::as_object) else { return Ok(()) };
+    fn check_custom_fields(
+        &self,
+        metadata: &mapping::ObjectMetadata,
+        record: &Value,
+        kind: Method,
+    ) -> Result<(), Error> {
+        let Some(custom) = record.get("custom_fields").and_then(Value::as_object) else {
+            return Ok(());
+        };
         let is_writable = |field: &mapping::FieldMetadata| {
-            field.is_custom && if kind == Method::Create { field.is_creatable } else { field.is_updatable }
+            field.is_custom
+                && if kind == Method::Create {
+                    field.is_creatable
+                } else {
+                    field.is_updatable
+                }
         };
         for name in custom.keys() {
             if !metadata.field(name).is_some_and(&is_writable) {
                 return Err(Error::InvalidBody {
                     field: Some(format!("custom_fields.{name}")),
-                    message: format!("`{name}` is no custom field of {} that this connection may write", metadata.object),
-                    allowed: metadata.fields.iter().filter(|field| is_writable(field)).map(|field| field.name.clone()).collect(),
+                    message: format!(
+                        "`{name}` is no custom field of {} that this connection may write",
+                        metadata.object
+                    ),
+                    allowed: metadata
+                        .fields
+                        .iter()
+                        .filter(|field| is_writable(field))
+                        .map(|field| field.name.clone())
+                        .collect(),
                 });
             }
         }

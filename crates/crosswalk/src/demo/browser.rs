@@ -18,21 +18,40 @@ pub(crate) async fn connect(link: &str) -> anyhow::Result<()> {
     for _ in 0..STEPS_MAX {
         let origin = url.origin().ascii_serialization();
         let jar = cookies.entry(origin.clone()).or_default();
-        let cookie = jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+        let cookie = jar
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("; ");
         let request = match &form {
             Some(fields) => Request::post_form(url.as_str(), fields).header("origin", origin),
             None => Request::get(url.as_str()),
         };
-        let request = if cookie.is_empty() { request } else { request.header("cookie", cookie) };
+        let request = if cookie.is_empty() {
+            request
+        } else {
+            request.header("cookie", cookie)
+        };
         let reply = http::send(&request).await?;
-        for (_, value) in reply.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
+        for (_, value) in reply
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
+        {
             if let Some((name, rest)) = value.split_once('=') {
-                jar.insert(name.to_owned(), rest.split(';').next().unwrap_or_default().to_owned());
+                jar.insert(
+                    name.to_owned(),
+                    rest.split(';').next().unwrap_or_default().to_owned(),
+                );
             }
         }
         match reply.status {
             301..=308 => {
-                url = url.join(reply.header("location").context("a redirect without a location")?)?;
+                url = url.join(
+                    reply
+                        .header("location")
+                        .context("a redirect without a location")?,
+                )?;
                 form = None;
             }
             200 => match next_form(&reply) {
@@ -57,7 +76,10 @@ fn next_form(reply: &Reply) -> Option<(String, Vec<(String, String)>)> {
     let action = attribute(form.split('>').next()?, "action").unwrap_or_default();
     let mut fields = Vec::new();
     let mut is_pressed = false;
-    for tag in form.split('<').filter(|tag| tag.starts_with("input") || tag.starts_with("button")) {
+    for tag in form
+        .split('<')
+        .filter(|tag| tag.starts_with("input") || tag.starts_with("button"))
+    {
         let tag = tag.split('>').next().unwrap_or_default();
         let is_button = tag.starts_with("button") || attribute(tag, "type").as_deref() == Some("submit");
         let is_chosen = attribute(tag, "type").as_deref() != Some("radio") || tag.contains("checked");
@@ -87,6 +109,10 @@ fn typed(tag: &str, name: &str) -> String {
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
     let value = tag.get(start..)?.split('"').next()?;
-    let plain = value.replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">");
+    let plain = value
+        .replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">");
     Some(plain.replace("&amp;", "&"))
 }

@@ -27,12 +27,22 @@ pub(crate) struct Reply {
 
 impl Request {
     pub(crate) fn get(url: &str) -> Self {
-        Self { method: "GET", url: url.to_owned(), headers: Vec::new(), body: None }
+        Self {
+            method: "GET",
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     pub(crate) fn post_json(url: &str, body: &serde_json::Value) -> Self {
-        Self { method: "POST", url: url.to_owned(), headers: Vec::new(), body: Some(body.to_string()) }
-            .header("content-type", "application/json")
+        Self {
+            method: "POST",
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Some(body.to_string()),
+        }
+        .header("content-type", "application/json")
     }
 
     pub(crate) fn post_form(url: &str, fields: &[(String, String)]) -> Self {
@@ -40,8 +50,13 @@ impl Request {
         for (name, value) in fields {
             form.append_pair(name, value);
         }
-        Self { method: "POST", url: url.to_owned(), headers: Vec::new(), body: Some(form.finish()) }
-            .header("content-type", "application/x-www-form-urlencoded")
+        Self {
+            method: "POST",
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Some(form.finish()),
+        }
+        .header("content-type", "application/x-www-form-urlencoded")
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -52,7 +67,10 @@ impl Request {
 
 impl Reply {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -61,10 +79,17 @@ pub(crate) async fn send(request: &Request) -> anyhow::Result<Reply> {
     let url = Url::parse(&request.url).with_context(|| format!("not a URL: {}", request.url))?;
     let host = url.host_str().context("a URL with a host")?;
     let port = url.port_or_known_default().context("a URL with a port")?;
-    let mut stream =
-        TcpStream::connect((host, port)).await.with_context(|| format!("cannot connect to {host}:{port}"))?;
-    let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    let mut text = format!("{} {target} HTTP/1.1\r\nhost: {host}:{port}\r\nconnection: close\r\n", request.method);
+    let mut stream = TcpStream::connect((host, port))
+        .await
+        .with_context(|| format!("cannot connect to {host}:{port}"))?;
+    let target = url.query().map_or_else(
+        || url.path().to_owned(),
+        |query| format!("{}?{query}", url.path()),
+    );
+    let mut text = format!(
+        "{} {target} HTTP/1.1\r\nhost: {host}:{port}\r\nconnection: close\r\n",
+        request.method
+    );
     for (name, value) in &request.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -90,8 +115,16 @@ fn parse(bytes: &[u8]) -> Option<Reply> {
     let is_chunked = headers.iter().any(|(name, value)| {
         name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case("chunked")
     });
-    let body = if is_chunked { unchunked(body)? } else { body.to_vec() };
-    Some(Reply { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+    let body = if is_chunked {
+        unchunked(body)?
+    } else {
+        body.to_vec()
+    };
+    Some(Reply {
+        status,
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
 }
 
 fn unchunked(mut body: &[u8]) -> Option<Vec<u8>> {

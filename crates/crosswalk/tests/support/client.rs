@@ -53,10 +53,20 @@ impl Client {
     pub async fn request(&self, request: http::Request<Full<Bytes>>) -> Option<Reply> {
         let (head, body) = self.0.request(request).await.ok()?.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
-        Some(Reply { status: head.status.as_u16(), headers: head.headers, body })
+        Some(Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        })
     }
 
-    pub async fn send(&self, method: &str, url: &str, headers: &[(&str, String)], body: Option<&Value>) -> Reply {
+    pub async fn send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Reply {
         let mut request = http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, value);
@@ -66,17 +76,33 @@ impl Client {
             request = request.header("content-type", "application/json");
         }
         let request = request.body(Full::new(bytes)).expect("a request");
-        self.request(request).await.unwrap_or_else(|| panic!("no reply from {method} {url}"))
+        self.request(request)
+            .await
+            .unwrap_or_else(|| panic!("no reply from {method} {url}"))
     }
 
     /// Sends a body that is no JSON, such as a mapping document.
-    pub async fn send_text(&self, method: &str, url: &str, headers: &[(&str, String)], kind: &str, text: &str) -> Reply {
-        let mut request = http::Request::builder().method(method).uri(url).header("content-type", kind);
+    pub async fn send_text(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, String)],
+        kind: &str,
+        text: &str,
+    ) -> Reply {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(url)
+            .header("content-type", kind);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let request = request.body(Full::new(Bytes::from(text.to_owned()))).expect("a request");
-        self.request(request).await.unwrap_or_else(|| panic!("no reply from {method} {url}"))
+        let request = request
+            .body(Full::new(Bytes::from(text.to_owned())))
+            .expect("a request");
+        self.request(request)
+            .await
+            .unwrap_or_else(|| panic!("no reply from {method} {url}"))
     }
 
     pub async fn get(&self, url: &str, headers: &[(&str, String)]) -> Reply {
@@ -84,7 +110,8 @@ impl Client {
     }
 
     pub async fn try_get(&self, url: &str) -> Option<Reply> {
-        self.request(http::Request::get(url).body(Full::default()).ok()?).await
+        self.request(http::Request::get(url).body(Full::default()).ok()?)
+            .await
     }
 
     pub async fn post(&self, url: &str, headers: &[(&str, String)], body: &Value) -> Reply {
@@ -96,12 +123,18 @@ impl Client {
 pub async fn raw(base_url: &str, request: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let address = base_url.trim_start_matches("http://");
-    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    let mut stream = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("a connection");
     // The gateway may answer and close before it has read everything.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut reply = vec![0; 64];
     let length = stream.read(&mut reply).await.unwrap_or_default();
-    String::from_utf8_lossy(&reply[..length]).lines().next().unwrap_or_default().to_owned()
+    String::from_utf8_lossy(&reply[..length])
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// A person who agrees to everything.
@@ -114,7 +147,11 @@ pub struct Browser<'a> {
 
 impl<'a> Browser<'a> {
     pub fn new(client: &'a Client) -> Self {
-        Self { client, cookies: HashMap::new(), visited: Vec::new() }
+        Self {
+            client,
+            cookies: HashMap::new(),
+            visited: Vec::new(),
+        }
     }
 
     pub fn forget_cookies(&mut self) {
@@ -133,7 +170,9 @@ impl<'a> Browser<'a> {
         for _ in 0..20 {
             let reply = self.visit(&url, form.take()).await;
             let next = match reply.status {
-                301..=308 => url.join(reply.header("location").expect("a location")).expect("a URL"),
+                301..=308 => url
+                    .join(reply.header("location").expect("a location"))
+                    .expect("a URL"),
                 200 => match next_form(&reply.text()) {
                     Some((action, fields)) => {
                         form = Some(fields);
@@ -153,9 +192,18 @@ impl<'a> Browser<'a> {
 
     pub async fn visit(&mut self, url: &Url, form: Option<String>) -> Reply {
         self.visited.push(url.to_string());
-        let jar = self.cookies.entry(url.origin().ascii_serialization()).or_default();
-        let cookie = jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
-        let mut request = http::Request::builder().uri(url.as_str()).method(if form.is_some() { "POST" } else { "GET" });
+        let jar = self
+            .cookies
+            .entry(url.origin().ascii_serialization())
+            .or_default();
+        let cookie = jar
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("; ");
+        let mut request = http::Request::builder()
+            .uri(url.as_str())
+            .method(if form.is_some() { "POST" } else { "GET" });
         if !cookie.is_empty() {
             request = request.header("cookie", cookie);
         }
@@ -164,11 +212,16 @@ impl<'a> Browser<'a> {
                 .header("content-type", "application/x-www-form-urlencoded")
                 .header("origin", url.origin().ascii_serialization());
         }
-        let request = request.body(Full::new(Bytes::from(form.unwrap_or_default()))).expect("a request");
+        let request = request
+            .body(Full::new(Bytes::from(form.unwrap_or_default())))
+            .expect("a request");
         let reply = self.client.request(request).await.expect("a page");
         for value in reply.headers.get_all("set-cookie") {
             if let Some((name, rest)) = value.to_str().expect("text").split_once('=') {
-                jar.insert(name.to_owned(), rest.split(';').next().unwrap_or_default().to_owned());
+                jar.insert(
+                    name.to_owned(),
+                    rest.split(';').next().unwrap_or_default().to_owned(),
+                );
             }
         }
         reply
@@ -181,7 +234,10 @@ fn next_form(page: &str) -> Option<(String, String)> {
     let action = attribute(form.split('>').next()?, "action").unwrap_or_default();
     let mut fields = url::form_urlencoded::Serializer::new(String::new());
     let mut is_pressed = false;
-    for tag in form.split('<').filter(|tag| tag.starts_with("input") || tag.starts_with("button")) {
+    for tag in form
+        .split('<')
+        .filter(|tag| tag.starts_with("input") || tag.starts_with("button"))
+    {
         let tag = tag.split('>').next().unwrap_or_default();
         let kind = attribute(tag, "type").unwrap_or_default();
         let is_button = tag.starts_with("button") || kind == "submit";
@@ -205,5 +261,12 @@ fn next_form(page: &str) -> Option<(String, String)> {
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
     let value = rest.split('"').next()?;
-    Some(value.replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    Some(
+        value
+            .replace("&quot;", "\"")
+            .replace("&#39;", "'")
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&"),
+    )
 }

@@ -45,7 +45,10 @@ macro_rules! both {
     };
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are told by ./test where the servers are")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by ./test where the servers are"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -86,8 +89,18 @@ impl Plan {
             events: 10,
             ..simulator::OrgOptions::default()
         };
-        let simulator = simulator::Options { bind: SocketAddr::from(([127, 0, 0, 1], 0)), org, ..simulator::Options::default() };
-        Self { backend, nodes: 1, simulator, variables: Vec::new(), redis_url: redis_url() }
+        let simulator = simulator::Options {
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            org,
+            ..simulator::Options::default()
+        };
+        Self {
+            backend,
+            nodes: 1,
+            simulator,
+            variables: Vec::new(),
+            redis_url: redis_url(),
+        }
     }
 
     pub fn nodes(mut self, nodes: usize) -> Self {
@@ -139,21 +152,34 @@ impl Database {
             },
             Backend::Postgres => {
                 let admin = postgres_url().expect("CROSSWALK_TEST_POSTGRES_URL");
-                let name = format!("e2e_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::SeqCst));
+                let name = format!(
+                    "e2e_{}_{}",
+                    std::process::id(),
+                    DATABASES.fetch_add(1, Ordering::SeqCst)
+                );
                 let role = format!("{name}_app");
                 // Not the admin role: row-level security does not bind a superuser.
                 for statement in [
                     format!("CREATE ROLE {role} LOGIN PASSWORD 'app' NOSUPERUSER"),
                     format!("CREATE DATABASE {name} OWNER {role}"),
                 ] {
-                    let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&admin).await.expect("Postgres");
-                    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.expect("a database");
+                    let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&admin)
+                        .await
+                        .expect("Postgres");
+                    sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                        .execute(&mut connection)
+                        .await
+                        .expect("a database");
                 }
                 let mut url = url::Url::parse(&admin).expect("a URL");
                 url.set_username(&role).expect("a user");
                 url.set_password(Some("app")).expect("a password");
                 url.set_path(&name);
-                Self { backend: Backend::Postgres, url: url.to_string(), redis_url: plan.redis_url.clone() }
+                Self {
+                    backend: Backend::Postgres,
+                    url: url.to_string(),
+                    redis_url: plan.redis_url.clone(),
+                }
             }
         }
     }
@@ -179,7 +205,10 @@ impl World {
             directory,
             variables: plan.variables,
         };
-        assert!(plan.nodes == 1 || plan.backend == Backend::Postgres, "SQLite serves one process");
+        assert!(
+            plan.nodes == 1 || plan.backend == Backend::Postgres,
+            "SQLite serves one process"
+        );
         for _ in 0..plan.nodes {
             world.add_gateway().await;
         }
@@ -214,31 +243,54 @@ impl World {
 
     pub async fn tenant(&self, name: &str) -> Tenant {
         let operator = [("authorization", format!("Bearer {}", self.operator_key))];
-        let tenant = self.client.post(&self.url("/admin/tenants"), &operator, &json!({ "name": name })).await;
+        let tenant = self
+            .client
+            .post(&self.url("/admin/tenants"), &operator, &json!({ "name": name }))
+            .await;
         assert_eq!(tenant.status, 201, "{tenant:?}");
         let id = tenant.json()["id"].as_str().expect("an id").to_owned();
-        let key = self.client.post(&self.url("/admin/keys"), &operator, &json!({ "tenant_id": id, "name": "test" })).await;
+        let key = self
+            .client
+            .post(
+                &self.url("/admin/keys"),
+                &operator,
+                &json!({ "tenant_id": id, "name": "test" }),
+            )
+            .await;
         assert_eq!(key.status, 201, "{key:?}");
-        Tenant { id, key: key.json()["key"].as_str().expect("a key").to_owned() }
+        Tenant {
+            id,
+            key: key.json()["key"].as_str().expect("a key").to_owned(),
+        }
     }
 
     /// Connects the simulated org through the whole flow, as a browser would; answers the connection's id.
     pub async fn connect(&self, tenant: &Tenant, external_id: &str) -> String {
         let session = json!({ "provider": simulator::PROVIDER, "environment": "production", "external_id": external_id });
-        let reply = self.client.post(&self.url("/connect/sessions"), &tenant.bearer(), &session).await;
+        let reply = self
+            .client
+            .post(&self.url("/connect/sessions"), &tenant.bearer(), &session)
+            .await;
         assert_eq!(reply.status, 201, "{reply:?}");
         let link = reply.json()["url"].as_str().expect("a link").to_owned();
         client::Browser::new(&self.client).walk(&link).await;
         let path = format!("/connections?external_id={external_id}");
         let list = self.client.get(&self.url(&path), &tenant.bearer()).await.json();
-        list["result"][0]["id"].as_str().unwrap_or_else(|| panic!("no connection: {list}")).to_owned()
+        list["result"][0]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no connection: {list}"))
+            .to_owned()
     }
 
     /// A tenant with one connection.
     pub async fn connected(&self) -> Caller<'_> {
         let tenant = self.tenant("Test").await;
         let connection_id = self.connect(&tenant, "acme").await;
-        Caller { world: self, tenant, connection_id }
+        Caller {
+            world: self,
+            tenant,
+            connection_id,
+        }
     }
 }
 
@@ -263,7 +315,10 @@ impl Caller<'_> {
     }
 
     pub async fn get(&self, path: &str) -> Reply {
-        self.world.client.get(&self.world.url(path), &self.headers()).await
+        self.world
+            .client
+            .get(&self.world.url(path), &self.headers())
+            .await
     }
 
     pub async fn get_on(&self, node: usize, path: &str) -> Reply {
@@ -272,7 +327,10 @@ impl Caller<'_> {
     }
 
     pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
-        self.world.client.send(method, &self.world.url(path), &self.headers(), body).await
+        self.world
+            .client
+            .send(method, &self.world.url(path), &self.headers(), body)
+            .await
     }
 
     /// One page of contacts, which must succeed.

@@ -22,7 +22,11 @@ impl Gateway {
         let port = free_port();
         let log = world.directory.path().join(format!("gateway-{index}-{port}.log"));
         let process = command(world, index, port, &log).spawn().expect("a process");
-        let mut gateway = Self { url: format!("http://127.0.0.1:{port}"), process, log };
+        let mut gateway = Self {
+            url: format!("http://127.0.0.1:{port}"),
+            process,
+            log,
+        };
         gateway.wait_ready(world).await;
         gateway
     }
@@ -38,7 +42,11 @@ impl Gateway {
             {
                 return;
             }
-            assert!(begun.elapsed() < START_TIMEOUT, "the gateway is not ready: {}", self.log());
+            assert!(
+                begun.elapsed() < START_TIMEOUT,
+                "the gateway is not ready: {}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -49,7 +57,10 @@ impl Gateway {
 
     /// Sends a signal by name: `KILL`, `STOP`, `CONT`, `TERM`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status();
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.process.id().to_string())
+            .status();
         assert!(status.expect("kill").success());
     }
 }
@@ -70,7 +81,11 @@ pub fn command(world: &World, index: usize, port: u16, log: &std::path::Path) ->
         Backend::Sqlite => world.directory.path().to_path_buf(),
         Backend::Postgres => world.directory.path().join(format!("node-{index}")),
     };
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log file");
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .expect("a log file");
     let mut command = Command::new(env!("CARGO_BIN_EXE_crosswalk"));
     command
         .arg("serve")
@@ -81,13 +96,28 @@ pub fn command(world: &World, index: usize, port: u16, log: &std::path::Path) ->
         .env("CROSSWALK_STORE_DATA_DIR", data_dir)
         .env("CROSSWALK_STORE_DATABASE_URL", &world.database.url)
         .env("CROSSWALK_KEYS_OPERATOR_KEY", &world.operator_key)
-        .env("CROSSWALK_KEYS_MASTER_KEYS", format!("[{{ id = \"test\", key = \"{MASTER_KEY}\" }}]"))
+        .env(
+            "CROSSWALK_KEYS_MASTER_KEYS",
+            format!("[{{ id = \"test\", key = \"{MASTER_KEY}\" }}]"),
+        )
         .env("CROSSWALK_EGRESS_ALLOW", format!("[\"{simulator}\"]"))
-        .env("CROSSWALK_CONNECT_RETURN_TO_ALLOWED", "[\"http://127.0.0.1:9/back\"]")
+        .env(
+            "CROSSWALK_CONNECT_RETURN_TO_ALLOWED",
+            "[\"http://127.0.0.1:9/back\"]",
+        )
         .env("CROSSWALK_TELEMETRY_LOG", "debug,hyper=info,sqlx=info")
-        .env(format!("CROSSWALK_PROVIDERS_{provider}_CLIENT_ID"), options.client_id)
-        .env(format!("CROSSWALK_PROVIDERS_{provider}_CLIENT_SECRET"), options.client_secret)
-        .env(format!("CROSSWALK_PROVIDERS_{provider}_LOGIN_URLS_PRODUCTION"), &simulator)
+        .env(
+            format!("CROSSWALK_PROVIDERS_{provider}_CLIENT_ID"),
+            options.client_id,
+        )
+        .env(
+            format!("CROSSWALK_PROVIDERS_{provider}_CLIENT_SECRET"),
+            options.client_secret,
+        )
+        .env(
+            format!("CROSSWALK_PROVIDERS_{provider}_LOGIN_URLS_PRODUCTION"),
+            &simulator,
+        )
         .stdout(Stdio::null())
         .stderr(log);
     if let Some(redis) = &world.database.redis_url {
@@ -100,5 +130,8 @@ pub fn command(world: &World, index: usize, port: u16, log: &std::path::Path) ->
 }
 
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
 }

@@ -48,13 +48,14 @@ pub(crate) fn within<T, E: Into<Problem>>(
     let total_ms = app.settings.limits.request_total_ms;
     let work = Box::pin(work);
     async move {
-        match tokio::time::timeout(Duration::from_millis(total_ms), work).await {
-            Ok(outcome) => outcome.map_err(Into::into),
-            Err(_) => {
-                let detail = format!("The request was not answered within {total_ms} ms.");
-                Err(Problem::new(Code::DeadlineExceeded, detail))
-            }
-        }
+        let answered = tokio::time::timeout(Duration::from_millis(total_ms), work).await;
+        let late = |_| {
+            Problem::new(
+                Code::DeadlineExceeded,
+                format!("The request was not answered within {total_ms} ms."),
+            )
+        };
+        answered.map_err(late)?.map_err(Into::into)
     }
 }
 

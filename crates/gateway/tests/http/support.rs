@@ -1,6 +1,7 @@
 //! A running gateway over a fresh SQLite store, two tenants, and a client that sends exactly the bytes it is given.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -262,10 +263,10 @@ pub(crate) async fn call(
 ) -> Reply {
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: gateway.example\r\nconnection: close\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
     if let Some(body) = body {
-        head.push_str(&format!("content-length: {}\r\n", body.len()));
+        write!(head, "content-length: {}\r\n", body.len()).unwrap();
     }
     let text = format!("{head}\r\n{}", body.unwrap_or_default());
     let raw = exchange(address, text.as_bytes()).await;

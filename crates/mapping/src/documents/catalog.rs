@@ -21,6 +21,8 @@ use crate::schema::ResourceSchema;
 const PLANS_MAX: u64 = 10_000;
 /// Folders of `mappings/` that are no provider.
 const NOT_PROVIDERS: [&str; 2] = ["unified", "schema"];
+/// The name of the shared shapes' digest: no provider can have it.
+const SHARED_DIGEST: &str = "shared shapes";
 /// The folder of a provider that holds its golden cases.
 const CASES: &str = "cases";
 
@@ -43,6 +45,8 @@ pub struct Catalog {
     shared: serde_json::Value,
     /// Texts of resource documents by provider and resource.
     resources: BTreeMap<String, BTreeMap<String, File>>,
+    /// SHA-256 of provider files and shapes, by their names.
+    digests: BTreeMap<String, [u8; 32]>,
     plans: Cache<[u8; 32], Arc<Plan>>,
 }
 
@@ -91,6 +95,7 @@ impl Catalog {
             schemas: BTreeMap::new(),
             shared: serde_json::Value::Null,
             resources: BTreeMap::new(),
+            digests: BTreeMap::new(),
             plans: Cache::new(PLANS_MAX),
         };
         if let Some(shared) = files
@@ -98,6 +103,7 @@ impl Catalog {
             .find(|file| file.path.ends_with(unified::SHARED_FILE))
         {
             catalog.shared = unified::read_shared(shared.source())?;
+            catalog.digests.insert(SHARED_DIGEST.to_owned(), shared.digest);
         }
         for file in files {
             catalog.add(file)?;
@@ -130,6 +136,7 @@ impl Catalog {
         let stem = stem.to_owned();
         if folder == "unified" {
             let schema = unified::read_schema(&stem, file.source(), &self.shared)?;
+            self.digests.insert(format!("shape of {stem}"), file.digest);
             self.schemas.insert(stem, Arc::new(schema));
         } else if NOT_PROVIDERS.contains(&folder.as_str()) || parts.get(1) == Some(&CASES) {
             // Read by tests only.
@@ -142,6 +149,7 @@ impl Catalog {
                     format!("must be the folder's: {folder}"),
                 ));
             }
+            self.digests.insert(folder.clone(), file.digest);
             self.providers.insert(folder, Arc::new(document));
         } else {
             self.resources.entry(folder).or_default().insert(stem, file);
@@ -294,6 +302,14 @@ impl Catalog {
         };
         put(provider.as_bytes());
         put(resource.as_bytes());
+        let shape = format!("shape of {resource}");
+        for name in [SHARED_DIGEST, provider, &shape] {
+            put(self
+                .digests
+                .get(name)
+                .map(<[u8; 32]>::as_slice)
+                .unwrap_or_default());
+        }
         if let Some(file) = self
             .resources
             .get(provider)

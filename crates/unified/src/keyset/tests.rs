@@ -16,7 +16,11 @@ fn keys(directions: &[bool]) -> Vec<Key> {
     directions
         .iter()
         .zip(fields)
-        .map(|(descending, field)| Key { field: path(field), kind: FieldKind::Integer, descending: *descending })
+        .map(|(descending, field)| Key {
+            field: path(field),
+            kind: FieldKind::Integer,
+            descending: *descending,
+        })
         .collect()
 }
 
@@ -25,7 +29,11 @@ fn holds(condition: &Condition, row: &Value) -> bool {
     match condition {
         Condition::And(all) => all.iter().all(|inner| holds(inner, row)),
         Condition::Or(any) => any.iter().any(|inner| holds(inner, row)),
-        Condition::Compare { field, comparison, value } => {
+        Condition::Compare {
+            field,
+            comparison,
+            value,
+        } => {
             let stored = &row[field.as_str()];
             let wanted = match value {
                 Literal::Null => Value::Null,
@@ -46,7 +54,9 @@ fn holds(condition: &Condition, row: &Value) -> bool {
 }
 
 fn compare(left: &Value, right: &Value) -> Ordering {
-    left.as_i64().cmp(&right.as_i64()).then_with(|| left.as_str().cmp(&right.as_str()))
+    left.as_i64()
+        .cmp(&right.as_i64())
+        .then_with(|| left.as_str().cmp(&right.as_str()))
 }
 
 fn sorted(mut rows: Vec<Value>, keys: &[Key]) -> Vec<Value> {
@@ -102,16 +112,30 @@ proptest! {
 
 #[test]
 fn a_position_of_another_order_is_refused() {
-    let position = crate::cursor::Position { values: vec![json!(1)], id: "1".to_owned() };
+    let position = crate::cursor::Position {
+        values: vec![json!(1)],
+        id: "1".to_owned(),
+    };
     assert!(after(&keys(&[]), &path("Id"), &position).is_err());
-    let position = crate::cursor::Position { values: vec![json!({ "a": 1 })], id: "1".to_owned() };
+    let position = crate::cursor::Position {
+        values: vec![json!({ "a": 1 })],
+        id: "1".to_owned(),
+    };
     assert!(after(&keys(&[true]), &path("Id"), &position).is_err());
 }
 
 #[test]
 fn an_offset_without_colon_gets_one() {
-    assert_eq!(with_colon("2026-05-01T07:25:37.000+0000"), "2026-05-01T07:25:37.000+00:00");
-    for same in ["2026-05-01T07:25:37.000Z", "2026-05-01T07:25:37+02:00", "", "é+000"] {
+    assert_eq!(
+        with_colon("2026-05-01T07:25:37.000+0000"),
+        "2026-05-01T07:25:37.000+00:00"
+    );
+    for same in [
+        "2026-05-01T07:25:37.000Z",
+        "2026-05-01T07:25:37+02:00",
+        "",
+        "é+000",
+    ] {
         assert_eq!(with_colon(same), same);
     }
 }
