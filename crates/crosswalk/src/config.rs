@@ -92,6 +92,10 @@ impl Default for StoreSection {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "each is the name of a configuration key"
+)]
 pub(crate) struct Keys {
     pub(crate) operator_key: Option<Secret>,
     pub(crate) master_keys: Vec<MasterKey>,

@@ -37,12 +37,11 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<()> {
     })?;
     let metrics = telemetry::metrics()?;
     // Without a directory of the caller's, one that goes when the demo ends.
-    let (data_dir, _temporary) = match options.data_dir {
-        Some(directory) => (directory, None),
-        None => {
-            let temporary = tempfile::Builder::new().prefix("crosswalk-demo-").tempdir()?;
-            (temporary.path().to_path_buf(), Some(temporary))
-        }
+    let (data_dir, _temporary) = if let Some(directory) = options.data_dir {
+        (directory, None)
+    } else {
+        let temporary = tempfile::Builder::new().prefix("crosswalk-demo-").tempdir()?;
+        (temporary.path().to_path_buf(), Some(temporary))
     };
     std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
 

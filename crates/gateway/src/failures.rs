@@ -151,27 +151,19 @@ impl From<unified::Error> for Problem {
                     problem
                 }
             }
-            Error::Mapping(error) => error.into(),
+            Error::Mapping(error) => (*error).into(),
             Error::Call(error) => error.into(),
             Error::Store(error) => error.into(),
-            Error::Rejected {
-                provider,
-                status,
-                fault,
-                body,
-                quotas,
-                headers,
-                ..
-            } => rejected(Rejection {
+            Error::Rejected(told) => rejected(Rejection {
                 upstream: Upstream {
-                    provider: Some(provider),
-                    status: Some(status),
-                    code: fault.provider_code.clone(),
-                    body: Some(body),
+                    provider: Some(told.provider),
+                    status: Some(told.status),
+                    code: told.fault.provider_code.clone(),
+                    body: Some(told.body),
                 },
-                fault: Some(fault),
-                quotas,
-                headers,
+                fault: Some(told.fault),
+                quotas: told.quotas,
+                headers: told.headers,
             }),
         }
     }

@@ -67,7 +67,7 @@ pub enum Error {
     },
     /// An expression failed, ran out of time or grew too large.
     #[error(transparent)]
-    Mapping(#[from] mapping::MappingError),
+    Mapping(Box<mapping::MappingError>),
     /// The call to the provider could not be made, or was not answered.
     #[error(transparent)]
     Call(#[from] provider::CallError),
@@ -75,21 +75,29 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::StoreError),
     /// The provider answered with an error.
-    #[error("{provider} answered {status}")]
-    Rejected {
-        /// Which provider.
-        provider: String,
-        /// Its status, passed on unchanged.
-        status: u16,
-        /// What it said, in our taxonomy, with unified field names.
-        fault: mapping::Fault,
-        /// Its body, for the caller to read.
-        body: Bytes,
-        /// Its content type.
-        content_type: Option<String>,
-        /// What it told about its limits.
-        quotas: Vec<provider::QuotaReading>,
-        /// Headers to pass on, such as `retry-after`.
-        headers: Vec<(HeaderName, HeaderValue)>,
-    },
+    #[error("{} answered {}", .0.provider, .0.status)]
+    Rejected(Box<Rejection>),
+}
+
+/// What a provider answered instead of what it was asked for.
+#[derive(Debug, Clone)]
+pub struct Rejection {
+    /// Which provider.
+    pub provider: String,
+    /// Its status, passed on unchanged.
+    pub status: u16,
+    /// What it said, in our taxonomy, with unified field names.
+    pub fault: mapping::Fault,
+    /// Its body, for the caller to read.
+    pub body: Bytes,
+    /// What it told about its limits.
+    pub quotas: Vec<provider::QuotaReading>,
+    /// Headers to pass on, such as `retry-after`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl From<mapping::MappingError> for Error {
+    fn from(error: mapping::MappingError) -> Self {
+        Self::Mapping(Box::new(error))
+    }
 }

@@ -19,7 +19,7 @@ mod read;
 mod select;
 mod write;
 
-pub use error::Error;
+pub use error::{Error, Rejection};
 pub use parameters::Parameters;
 pub use pipeline::{Answer, Outcome, Page, Unified};
 

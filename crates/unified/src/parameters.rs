@@ -329,7 +329,9 @@ impl Reader<'_> {
     fn filter(&self, key: &str, head: &str, parts: &[&str], value: &str) -> Result<Filter, Error> {
         let (target, rest) = match (head, parts) {
             ("custom_fields", [name, rest @ ..]) => (Target::Custom((*name).to_owned()), rest),
-            _ if self.plan.filters.contains_key(head) => (Target::Unified(head.to_owned()), parts),
+            _ if self.plan.filters.contains_key(head) || self.plan.field_map.contains_key(head) => {
+                (Target::Unified(head.to_owned()), parts)
+            }
             _ => return Err(invalid(key, "unknown parameter", self.allowed())),
         };
         let (operator, repeated) = match rest {
@@ -374,7 +376,13 @@ impl Reader<'_> {
 
     fn allowed(&self) -> Vec<String> {
         let own = LIST_PARAMETERS.iter().map(|name| (*name).to_owned());
-        self.plan.filters.keys().cloned().chain(own).collect()
+        self.plan
+            .filters
+            .keys()
+            .chain(self.plan.field_map.keys())
+            .cloned()
+            .chain(own)
+            .collect()
     }
 
     fn fields(&self, value: &str) -> Result<Vec<String>, Error> {
@@ -415,8 +423,14 @@ impl Reader<'_> {
     }
 
     fn push_sort(&mut self, parameter: &str, name: &str, descending: bool) -> Result<(), Error> {
-        if !self.plan.sorts.contains_key(name) {
-            let allowed = self.plan.sorts.keys().cloned().collect();
+        if !self.plan.sorts.contains_key(name) && !self.plan.field_map.contains_key(name) {
+            let allowed = self
+                .plan
+                .sorts
+                .keys()
+                .chain(self.plan.field_map.keys())
+                .cloned()
+                .collect();
             return Err(invalid(
                 parameter,
                 format!("`{name}` cannot be sorted by"),

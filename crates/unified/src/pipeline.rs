@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method as HttpMethod;
+use http::header::RETRY_AFTER;
 use mapping::{
     Budget, Catalog, Fault, FieldKind, Mapped, Method, ObjectMetadata, OverrideSource, Plan,
     ProviderDocument, Query,
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use soql::FieldPath;
 use store::{Connection, OverrideLevel, Store, Tenant};
 
-use crate::Error;
+use crate::error::{Error, Rejection};
 use crate::parameters::ListQuery;
 use crate::query::Statement;
 
@@ -262,7 +263,12 @@ impl Job {
 
     /// What mappings may know about the request.
     pub(crate) fn context(&self) -> Value {
-        json!({ "resource": self.plan.resource, "object": self.plan.object })
+        json!({
+            "resource": self.plan.resource,
+            "object": self.plan.object,
+            "instance_url": self.connection.instance_url,
+            "now_ms": self.unified.clock.now_ms(),
+        })
     }
 
     /// The call that carries a statement; too long for a URL, it goes the way the document names for that.
@@ -330,23 +336,18 @@ impl Job {
                 *field = unified.to_owned();
             }
         }
-        let pass = [http::header::RETRY_AFTER];
-        Error::Rejected {
+        let retry_after = reply.headers.get(RETRY_AFTER).cloned();
+        Error::Rejected(Box::new(Rejection {
             provider: self.connection.provider.clone(),
             status,
             fault,
-            content_type: reply
-                .headers
-                .get(http::header::CONTENT_TYPE)
-                .and_then(|text| text.to_str().ok())
-                .map(str::to_owned),
-            headers: pass
-                .into_iter()
-                .filter_map(|name| reply.headers.get(&name).cloned().map(|value| (name, value)))
-                .collect(),
             body: reply.body,
             quotas: reply.quotas,
-        }
+            headers: retry_after
+                .map(|value| (RETRY_AFTER, value))
+                .into_iter()
+                .collect(),
+        }))
     }
 
     /// Takes the records out of a reply's envelope.

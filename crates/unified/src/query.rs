@@ -39,6 +39,13 @@ impl Statement {
     }
 }
 
+/// What a caller wants to do with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Filter,
+    Sort,
+}
+
 /// Everything that decides a list's statement.
 pub(crate) struct Compiler<'a> {
     pub(crate) plan: &'a Plan,
@@ -172,8 +179,16 @@ impl Compiler<'_> {
         }
         let mut keys = Vec::new();
         for sort in &self.list.sorts {
-            let Some(name) = self.plan.sorts.get(&sort.name) else {
-                continue;
+            let name = match (
+                self.plan.sorts.get(&sort.name),
+                self.plan.field_map.get(&sort.name),
+            ) {
+                (Some(name), _) => name,
+                (None, Some(name)) => {
+                    self.mapped_kind("sort", name, Use::Sort)?;
+                    name
+                }
+                (None, None) => continue,
             };
             let field = FieldPath::parse(name).map_err(|error| self.refused(error.to_string()))?;
             if field != *self.id_field {
@@ -231,41 +246,64 @@ impl Compiler<'_> {
 
     fn condition(&self, filter: &Filter) -> Result<Condition, Error> {
         let (name, kind) = match &filter.target {
-            Target::Unified(name) => {
-                let Some(rule) = self.plan.filters.get(name) else {
-                    return Ok(Condition::Never);
-                };
-                // The describe knows better than a document what an org made of a field.
-                let kind = self
-                    .metadata
-                    .field(&rule.field)
-                    .map_or(rule.kind, |field| field.kind);
-                (
-                    rule.field.as_str(),
-                    if kind == FieldKind::Other { rule.kind } else { kind },
-                )
-            }
+            Target::Unified(name) => match (self.plan.filters.get(name), self.plan.field_map.get(name)) {
+                (Some(rule), _) => {
+                    // The describe knows better than a document what an org made of a field.
+                    let described = self.metadata.field(&rule.field).map(|field| field.kind);
+                    let kind = described
+                        .filter(|kind| *kind != FieldKind::Other)
+                        .unwrap_or(rule.kind);
+                    (rule.field.as_str(), kind)
+                }
+                (None, Some(field)) => (
+                    field.as_str(),
+                    self.mapped_kind(&filter.parameter, field, Use::Filter)?,
+                ),
+                (None, None) => return Ok(Condition::Never),
+            },
             Target::Custom(name) => self.custom(filter, name)?,
         };
         let field = FieldPath::parse(name).map_err(|error| self.refused(error.to_string()))?;
         if self.metadata.field(name).is_none() && !name.contains('.') {
-            return Err(Error::InvalidParameter {
-                parameter: filter.parameter.clone(),
-                message: format!(
-                    "{}.{name} does not exist in this org or is hidden from the connected user",
-                    self.metadata.object
-                ),
-                allowed: Vec::new(),
-            });
+            return Err(self.absent(&filter.parameter, name));
         }
         filter::condition(filter, &field, kind)
     }
 
-    fn custom<'n>(&self, filter: &Filter, name: &'n str) -> Result<(&'n str, FieldKind), Error> {
+    /// The kind of a field that a `field_map` names: usable as the connection's describe says.
+    fn mapped_kind(&self, parameter: &str, name: &str, wanted: Use) -> Result<FieldKind, Error> {
         let field = self
             .metadata
             .field(name)
-            .filter(|field| field.is_custom && field.is_filterable);
+            .ok_or_else(|| self.absent(parameter, name))?;
+        let (is_usable, verb) = match wanted {
+            Use::Filter => (field.is_filterable, "filter"),
+            Use::Sort => (field.is_sortable, "sort"),
+        };
+        if is_usable {
+            return Ok(field.kind);
+        }
+        Err(Error::InvalidParameter {
+            parameter: parameter.to_owned(),
+            message: format!("the provider cannot {verb} by {}.{name}", self.metadata.object),
+            allowed: Vec::new(),
+        })
+    }
+
+    fn absent(&self, parameter: &str, name: &str) -> Error {
+        Error::InvalidParameter {
+            parameter: parameter.to_owned(),
+            message: format!(
+                "{}.{name} does not exist in this org or is hidden from the connected user",
+                self.metadata.object
+            ),
+            allowed: Vec::new(),
+        }
+    }
+
+    fn custom<'n>(&self, filter: &Filter, name: &'n str) -> Result<(&'n str, FieldKind), Error> {
+        let is_usable = |field: &&mapping::FieldMetadata| field.is_custom && field.is_filterable;
+        let field = self.metadata.field(name).filter(is_usable);
         field
             .map(|field| (name, field.kind))
             .ok_or_else(|| Error::InvalidParameter {
@@ -278,7 +316,7 @@ impl Compiler<'_> {
                     .metadata
                     .fields
                     .iter()
-                    .filter(|field| field.is_custom && field.is_filterable)
+                    .filter(is_usable)
                     .map(|field| format!("custom_fields[{}]", field.name))
                     .collect(),
             })

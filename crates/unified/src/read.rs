@@ -152,7 +152,7 @@ impl Unified {
 impl Error {
     /// Whether the provider refused a query and named fields: what it was asked for is not what it has.
     fn names_missing_fields(&self) -> bool {
-        matches!(self, Self::Rejected { fault, .. } if fault.code == QUERY_REFUSED && !fault.fields.is_empty())
+        matches!(self, Self::Rejected(told) if told.fault.code == QUERY_REFUSED && !told.fault.fields.is_empty())
     }
 }
 

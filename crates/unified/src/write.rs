@@ -147,7 +147,7 @@ impl Job {
 
     async fn mapped_body(&self, kind: Method, id: Option<&str>, record: Value) -> Result<Value, Error> {
         let metadata = self.metadata().await?;
-        self.check_custom_fields(&metadata, &record, kind)?;
+        check_custom_fields(&metadata, &record, kind)?;
         let plan = Arc::clone(&self.plan);
         let context = self.context();
         let connection = self.connection_facts();
@@ -167,43 +167,42 @@ impl Job {
         })
         .await
     }
+}
 
-    /// Custom fields go to the provider by name: a name that is no custom field of this org is refused here, where the
-    /// answer can say which there are.
-    fn check_custom_fields(
-        &self,
-        metadata: &mapping::ObjectMetadata,
-        record: &Value,
-        kind: Method,
-    ) -> Result<(), Error> {
-        let Some(custom) = record.get("custom_fields").and_then(Value::as_object) else {
-            return Ok(());
-        };
-        let is_writable = |field: &mapping::FieldMetadata| {
-            field.is_custom
-                && if kind == Method::Create {
-                    field.is_creatable
-                } else {
-                    field.is_updatable
-                }
-        };
-        for name in custom.keys() {
-            if !metadata.field(name).is_some_and(&is_writable) {
-                return Err(Error::InvalidBody {
-                    field: Some(format!("custom_fields.{name}")),
-                    message: format!(
-                        "`{name}` is no custom field of {} that this connection may write",
-                        metadata.object
-                    ),
-                    allowed: metadata
-                        .fields
-                        .iter()
-                        .filter(|field| is_writable(field))
-                        .map(|field| field.name.clone())
-                        .collect(),
-                });
+/// Custom fields go to the provider by name: a name that is no custom field of this org is refused here, where the
+/// answer can say which there are.
+fn check_custom_fields(
+    metadata: &mapping::ObjectMetadata,
+    record: &Value,
+    kind: Method,
+) -> Result<(), Error> {
+    let Some(custom) = record.get("custom_fields").and_then(Value::as_object) else {
+        return Ok(());
+    };
+    let is_writable = |field: &mapping::FieldMetadata| {
+        field.is_custom
+            && if kind == Method::Create {
+                field.is_creatable
+            } else {
+                field.is_updatable
             }
+    };
+    for name in custom.keys() {
+        if !metadata.field(name).is_some_and(&is_writable) {
+            return Err(Error::InvalidBody {
+                field: Some(format!("custom_fields.{name}")),
+                message: format!(
+                    "`{name}` is no custom field of {} that this connection may write",
+                    metadata.object
+                ),
+                allowed: metadata
+                    .fields
+                    .iter()
+                    .filter(|field| is_writable(field))
+                    .map(|field| field.name.clone())
+                    .collect(),
+            });
         }
-        Ok(())
     }
+    Ok(())
 }

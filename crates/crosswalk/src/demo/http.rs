@@ -91,10 +91,10 @@ pub(crate) async fn send(request: &Request) -> anyhow::Result<Reply> {
         request.method
     );
     for (name, value) in &request.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
     let body = request.body.as_deref().unwrap_or_default();
-    text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+    text.extend(["content-length: ", &body.len().to_string(), "\r\n\r\n", body]);
     stream.write_all(text.as_bytes()).await?;
     let mut bytes = Vec::new();
     stream.take(REPLY_MAX_BYTES).read_to_end(&mut bytes).await?;

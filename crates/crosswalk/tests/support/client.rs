@@ -11,30 +11,30 @@ use serde_json::Value;
 use url::Url;
 
 #[derive(Clone)]
-pub struct Client(Hyper<HttpConnector, Full<Bytes>>);
+pub(crate) struct Client(Hyper<HttpConnector, Full<Bytes>>);
 
 #[derive(Debug, Clone)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: http::HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// The code of a problem document.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 }
@@ -46,11 +46,11 @@ impl Default for Client {
 }
 
 impl Client {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Hyper::builder(TokioExecutor::new()).build_http())
     }
 
-    pub async fn request(&self, request: http::Request<Full<Bytes>>) -> Option<Reply> {
+    pub(crate) async fn request(&self, request: http::Request<Full<Bytes>>) -> Option<Reply> {
         let (head, body) = self.0.request(request).await.ok()?.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
         Some(Reply {
@@ -60,7 +60,7 @@ impl Client {
         })
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         url: &str,
@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// Sends a body that is no JSON, such as a mapping document.
-    pub async fn send_text(
+    pub(crate) async fn send_text(
         &self,
         method: &str,
         url: &str,
@@ -105,22 +105,22 @@ impl Client {
             .unwrap_or_else(|| panic!("no reply from {method} {url}"))
     }
 
-    pub async fn get(&self, url: &str, headers: &[(&str, String)]) -> Reply {
+    pub(crate) async fn get(&self, url: &str, headers: &[(&str, String)]) -> Reply {
         self.send("GET", url, headers, None).await
     }
 
-    pub async fn try_get(&self, url: &str) -> Option<Reply> {
+    pub(crate) async fn try_get(&self, url: &str) -> Option<Reply> {
         self.request(http::Request::get(url).body(Full::default()).ok()?)
             .await
     }
 
-    pub async fn post(&self, url: &str, headers: &[(&str, String)], body: &Value) -> Reply {
+    pub(crate) async fn post(&self, url: &str, headers: &[(&str, String)], body: &Value) -> Reply {
         self.send("POST", url, headers, Some(body)).await
     }
 }
 
 /// Sends bytes as they are and answers the status line: for requests that no client would send.
-pub async fn raw(base_url: &str, request: &str) -> String {
+pub(crate) async fn raw(base_url: &str, request: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let address = base_url.trim_start_matches("http://");
     let mut stream = tokio::net::TcpStream::connect(address)
@@ -138,15 +138,15 @@ pub async fn raw(base_url: &str, request: &str) -> String {
 }
 
 /// A person who agrees to everything.
-pub struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     client: &'a Client,
     cookies: HashMap<String, HashMap<String, String>>,
     /// Every URL visited.
-    pub visited: Vec<String>,
+    pub(crate) visited: Vec<String>,
 }
 
 impl<'a> Browser<'a> {
-    pub fn new(client: &'a Client) -> Self {
+    pub(crate) fn new(client: &'a Client) -> Self {
         Self {
             client,
             cookies: HashMap::new(),
@@ -154,17 +154,13 @@ impl<'a> Browser<'a> {
         }
     }
 
-    pub fn forget_cookies(&mut self) {
-        self.cookies.clear();
-    }
-
     /// Opens `url` and goes on through redirects and forms until a page has none.
-    pub async fn walk(&mut self, url: &str) -> Reply {
+    pub(crate) async fn walk(&mut self, url: &str) -> Reply {
         self.walk_until(url, |_| false).await
     }
 
     /// As [`Browser::walk`], but stops before visiting a URL that `is_last` names, answering the reply that led there.
-    pub async fn walk_until(&mut self, url: &str, is_last: impl Fn(&Url) -> bool) -> Reply {
+    pub(crate) async fn walk_until(&mut self, url: &str, is_last: impl Fn(&Url) -> bool) -> Reply {
         let mut url = Url::parse(url).expect("a URL");
         let mut form: Option<String> = None;
         for _ in 0..20 {
@@ -190,7 +186,7 @@ impl<'a> Browser<'a> {
         panic!("the flow does not end: {:?}", self.visited);
     }
 
-    pub async fn visit(&mut self, url: &Url, form: Option<String>) -> Reply {
+    pub(crate) async fn visit(&mut self, url: &Url, form: Option<String>) -> Reply {
         self.visited.push(url.to_string());
         let jar = self
             .cookies

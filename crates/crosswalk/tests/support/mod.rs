@@ -2,10 +2,9 @@
 //!
 //! Every test that can runs on both databases: `both!(name)` makes `name::sqlite` and `name::postgres`. Without
 //! `CROSSWALK_TEST_POSTGRES_URL` and `CROSSWALK_TEST_REDIS_URL` (`./test` sets both) the latter says that it skips.
-#![expect(dead_code, reason = "each test file uses its own part of the world")]
 
-pub mod client;
-pub mod process;
+pub(crate) mod client;
+pub(crate) mod process;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,18 +12,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
-pub use client::{Client, Reply};
-pub use process::Gateway;
+pub(crate) use client::{Client, Reply};
+pub(crate) use process::Gateway;
 
 /// Which database the gateways share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
+pub(crate) enum Backend {
     Sqlite,
     Postgres,
 }
 
 /// Declares one test on both databases.
-#[macro_export]
 macro_rules! both {
     ($name:ident) => {
         mod $name {
@@ -53,32 +51,32 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-pub fn postgres_url() -> Option<String> {
+pub(crate) fn postgres_url() -> Option<String> {
     variable("CROSSWALK_TEST_POSTGRES_URL")
 }
 
-pub fn redis_url() -> Option<String> {
+pub(crate) fn redis_url() -> Option<String> {
     variable("CROSSWALK_TEST_REDIS_URL")
 }
 
-pub fn redis_binary() -> Option<String> {
+pub(crate) fn redis_binary() -> Option<String> {
     variable("CROSSWALK_TEST_REDIS_BIN")
 }
 
+pub(crate) use both;
+
 /// What to build.
-pub struct Plan {
-    pub backend: Backend,
+pub(crate) struct Plan {
+    pub(crate) backend: Backend,
     /// Gateway processes; SQLite takes one.
-    pub nodes: usize,
-    pub simulator: simulator::Options,
-    /// More `CROSSWALK_*` variables.
-    pub variables: Vec<(String, String)>,
+    pub(crate) nodes: usize,
+    pub(crate) simulator: simulator::Options,
     /// Another Redis than the shared one.
-    pub redis_url: Option<String>,
+    pub(crate) redis_url: Option<String>,
 }
 
 impl Plan {
-    pub fn new(backend: Backend) -> Self {
+    pub(crate) fn new(backend: Backend) -> Self {
         let org = simulator::OrgOptions {
             accounts: 60,
             contacts: 250,
@@ -98,46 +96,38 @@ impl Plan {
             backend,
             nodes: 1,
             simulator,
-            variables: Vec::new(),
             redis_url: redis_url(),
         }
     }
 
-    pub fn nodes(mut self, nodes: usize) -> Self {
+    pub(crate) fn nodes(mut self, nodes: usize) -> Self {
         self.nodes = nodes;
-        self
-    }
-
-    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.variables.push((name.to_owned(), value.into()));
         self
     }
 }
 
 /// A tenant with a key and, once connected, a connection.
 #[derive(Debug, Clone)]
-pub struct Tenant {
-    pub id: String,
-    pub key: String,
+pub(crate) struct Tenant {
+    pub(crate) key: String,
 }
 
 /// Everything a test talks to.
-pub struct World {
-    pub client: Client,
-    pub simulator: simulator::Running,
-    pub gateways: Vec<Gateway>,
-    pub operator_key: String,
-    pub database: Database,
-    pub directory: Arc<tempfile::TempDir>,
-    pub variables: Vec<(String, String)>,
+pub(crate) struct World {
+    pub(crate) client: Client,
+    pub(crate) simulator: simulator::Running,
+    pub(crate) gateways: Vec<Gateway>,
+    pub(crate) operator_key: String,
+    pub(crate) database: Database,
+    pub(crate) directory: Arc<tempfile::TempDir>,
 }
 
 /// The database that the gateways share.
 #[derive(Debug, Clone)]
-pub struct Database {
-    pub backend: Backend,
-    pub url: String,
-    pub redis_url: Option<String>,
+pub(crate) struct Database {
+    pub(crate) backend: Backend,
+    pub(crate) url: String,
+    pub(crate) redis_url: Option<String>,
 }
 
 static DATABASES: AtomicU32 = AtomicU32::new(0);
@@ -187,11 +177,11 @@ impl Database {
 
 impl World {
     /// One gateway, a small org.
-    pub async fn small(backend: Backend) -> Self {
+    pub(crate) async fn small(backend: Backend) -> Self {
         Self::build(Plan::new(backend)).await
     }
 
-    pub async fn build(plan: Plan) -> Self {
+    pub(crate) async fn build(plan: Plan) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a directory"));
         let database = Database::create(&plan, directory.path()).await;
         let simulator = simulator::start(plan.simulator).await.expect("a simulator");
@@ -203,7 +193,6 @@ impl World {
             operator_key,
             database,
             directory,
-            variables: plan.variables,
         };
         assert!(
             plan.nodes == 1 || plan.backend == Backend::Postgres,
@@ -215,33 +204,33 @@ impl World {
         world
     }
 
-    pub async fn add_gateway(&mut self) -> usize {
+    pub(crate) async fn add_gateway(&mut self) -> usize {
         let index = self.gateways.len();
         let gateway = Gateway::start(self, index).await;
         self.gateways.push(gateway);
         index
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.gateways[0].url)
     }
 
-    pub fn control(&self, path: &str) -> String {
+    pub(crate) fn control(&self, path: &str) -> String {
         format!("{}/__control/{path}", self.simulator.base_url())
     }
 
     /// Sets a fault, or asks for one of the simulator's counters.
-    pub async fn tell_simulator(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn tell_simulator(&self, path: &str, body: Value) -> Value {
         let reply = self.client.post(&self.control(path), &[], &body).await;
         assert!(reply.status < 300, "{path}: {reply:?}");
         reply.json()
     }
 
-    pub async fn ask_simulator(&self, path: &str) -> Value {
+    pub(crate) async fn ask_simulator(&self, path: &str) -> Value {
         self.client.get(&self.control(path), &[]).await.json()
     }
 
-    pub async fn tenant(&self, name: &str) -> Tenant {
+    pub(crate) async fn tenant(&self, name: &str) -> Tenant {
         let operator = [("authorization", format!("Bearer {}", self.operator_key))];
         let tenant = self
             .client
@@ -259,13 +248,12 @@ impl World {
             .await;
         assert_eq!(key.status, 201, "{key:?}");
         Tenant {
-            id,
             key: key.json()["key"].as_str().expect("a key").to_owned(),
         }
     }
 
     /// Connects the simulated org through the whole flow, as a browser would; answers the connection's id.
-    pub async fn connect(&self, tenant: &Tenant, external_id: &str) -> String {
+    pub(crate) async fn connect(&self, tenant: &Tenant, external_id: &str) -> String {
         let session = json!({ "provider": simulator::PROVIDER, "environment": "production", "external_id": external_id });
         let reply = self
             .client
@@ -283,7 +271,7 @@ impl World {
     }
 
     /// A tenant with one connection.
-    pub async fn connected(&self) -> Caller<'_> {
+    pub(crate) async fn connected(&self) -> Caller<'_> {
         let tenant = self.tenant("Test").await;
         let connection_id = self.connect(&tenant, "acme").await;
         Caller {
@@ -295,38 +283,38 @@ impl World {
 }
 
 impl Tenant {
-    pub fn bearer(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn bearer(&self) -> Vec<(&'static str, String)> {
         vec![("authorization", format!("Bearer {}", self.key))]
     }
 }
 
 /// A tenant's backend, calling for one connection.
-pub struct Caller<'a> {
-    pub world: &'a World,
-    pub tenant: Tenant,
-    pub connection_id: String,
+pub(crate) struct Caller<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) tenant: Tenant,
+    pub(crate) connection_id: String,
 }
 
 impl Caller<'_> {
-    pub fn headers(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = self.tenant.bearer();
         headers.push(("x-connection-id", self.connection_id.clone()));
         headers
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.world
             .client
             .get(&self.world.url(path), &self.headers())
             .await
     }
 
-    pub async fn get_on(&self, node: usize, path: &str) -> Reply {
+    pub(crate) async fn get_on(&self, node: usize, path: &str) -> Reply {
         let url = format!("{}{path}", self.world.gateways[node].url);
         self.world.client.get(&url, &self.headers()).await
     }
 
-    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
         self.world
             .client
             .send(method, &self.world.url(path), &self.headers(), body)
@@ -334,7 +322,7 @@ impl Caller<'_> {
     }
 
     /// One page of contacts, which must succeed.
-    pub async fn contacts(&self, query: &str) -> Value {
+    pub(crate) async fn contacts(&self, query: &str) -> Value {
         let reply = self.get(&format!("/unified/crm/contacts?{query}")).await;
         assert_eq!(reply.status, 200, "{query}: {reply:?}");
         reply.json()

@@ -9,16 +9,16 @@ use super::{Backend, World};
 /// 32 bytes, as base64.
 const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// Longest wait for a process to be ready: ten times what it takes on a busy machine.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-pub struct Gateway {
-    pub url: String,
-    pub process: Child,
-    pub log: std::path::PathBuf,
+pub(crate) struct Gateway {
+    pub(crate) url: String,
+    pub(crate) process: Child,
+    pub(crate) log: std::path::PathBuf,
 }
 
 impl Gateway {
-    pub async fn start(world: &World, index: usize) -> Self {
+    pub(crate) async fn start(world: &World, index: usize) -> Self {
         let port = free_port();
         let log = world.directory.path().join(format!("gateway-{index}-{port}.log"));
         let process = command(world, index, port, &log).spawn().expect("a process");
@@ -51,17 +51,8 @@ impl Gateway {
         }
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// Sends a signal by name: `KILL`, `STOP`, `CONT`, `TERM`.
-    pub fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .arg(format!("-{name}"))
-            .arg(self.process.id().to_string())
-            .status();
-        assert!(status.expect("kill").success());
     }
 }
 
@@ -73,7 +64,7 @@ impl Drop for Gateway {
 }
 
 /// A gateway's command, complete but not started.
-pub fn command(world: &World, index: usize, port: u16, log: &std::path::Path) -> Command {
+pub(crate) fn command(world: &World, index: usize, port: u16, log: &std::path::Path) -> Command {
     let simulator = world.simulator.base_url();
     let provider = simulator::PROVIDER.to_ascii_uppercase();
     let options = simulator::Options::default();
@@ -123,13 +114,10 @@ pub fn command(world: &World, index: usize, port: u16, log: &std::path::Path) ->
     if let Some(redis) = &world.database.redis_url {
         command.env("CROSSWALK_STORE_REDIS_URL", redis);
     }
-    for (name, value) in &world.variables {
-        command.env(name, value);
-    }
     command
 }
 
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a free port")

@@ -17,7 +17,7 @@ const FACTS: RequestFacts<'_> = RequestFacts {
 };
 
 fn rejection(status: u16, code: &str) -> Error {
-    Error::Rejected {
+    Error::Rejected(Box::new(unified::Rejection {
         provider: "acme".to_owned(),
         status,
         fault: Fault {
@@ -28,7 +28,6 @@ fn rejection(status: u16, code: &str) -> Error {
             retryable: code == "rate_limited",
         },
         body: Bytes::from_static(b"[{\"errorCode\":\"THEIR_CODE\"}]"),
-        content_type: Some("application/json".to_owned()),
         quotas: vec![QuotaReading {
             policy: "daily".to_owned(),
             limit: Some(10),
@@ -38,7 +37,7 @@ fn rejection(status: u16, code: &str) -> Error {
             unit: None,
         }],
         headers: vec![(header::RETRY_AFTER, HeaderValue::from_static("17"))],
-    }
+    }))
 }
 
 fn document(problem: impl Into<Problem>) -> Value {

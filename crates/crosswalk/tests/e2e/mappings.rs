@@ -1,14 +1,12 @@
 //! Overrides over HTTP: put, previewed, merged, removed, in effect at once on every node.
 
-mod support;
-
+use crate::support::{Backend, Caller, Plan, World, both};
 use serde_json::{Value, json};
-use support::{Backend, Caller, Plan, World};
 
 /// The widely published contact mapping, as people bring it.
 const PUBLISHED: &str = include_str!("published_mapping.yaml");
 
-async fn put(caller: &Caller<'_>, path: &str, document: &str) -> support::Reply {
+async fn put(caller: &Caller<'_>, path: &str, document: &str) -> crate::support::Reply {
     caller
         .world
         .client

@@ -1,11 +1,9 @@
 //! The unified path, end to end: a real gateway, a simulated org, both databases.
 
-mod support;
-
 use std::collections::HashSet;
 
+use crate::support::{Backend, Caller, Plan, World, both};
 use serde_json::{Value, json};
-use support::{Backend, Caller, Plan, World};
 
 both!(a_contact_is_read_as_the_model_says);
 async fn a_contact_is_read_as_the_model_says(backend: Backend) {
@@ -350,14 +348,16 @@ async fn a_hostile_value_changes_nothing_but_its_literal(backend: Backend) {
         );
     }
     let beyond = "x".repeat(100_000);
-    let headers: String = caller
-        .headers()
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
+    let mut headers = String::new();
+    for (name, value) in caller.headers() {
+        headers.extend([
+            name, ": ", &value, "
+",
+        ]);
+    }
     let request =
         format!("GET /unified/crm/contacts?last_name={beyond} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
-    let status = support::client::raw(&world.gateways[0].url, &request).await;
+    let status = crate::support::client::raw(&world.gateways[0].url, &request).await;
     assert!(
         ["400", "414", "431"].iter().any(|code| status.contains(code)),
         "{status}"

@@ -1,18 +1,16 @@
 //! Refresh with several real gateway processes, Postgres, Redis and strict rotation. The oracle is the simulator: a
 //! refresh token presented twice revokes its whole family, and it counts those.
 
-mod support;
-
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::support::{Backend, Caller, Plan, World, both};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use support::{Backend, Caller, Plan, World};
 
 /// Three gateways with rotation on, or `None` without a Postgres to share.
 async fn three_nodes(redis_url: Option<String>) -> Option<World> {
-    if support::postgres_url().is_none() || redis_url.is_none() {
+    if crate::support::postgres_url().is_none() || redis_url.is_none() {
         eprintln!("skipped: set CROSSWALK_TEST_POSTGRES_URL and CROSSWALK_TEST_REDIS_URL, as ./test does");
         return None;
     }
@@ -55,7 +53,7 @@ async fn no_revocations(world: &World) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn claim_01_500_callers_on_3_nodes_make_one_token_post() {
-    let Some(world) = three_nodes(support::redis_url()).await else {
+    let Some(world) = three_nodes(crate::support::redis_url()).await else {
         return;
     };
     let caller = world.connected().await;
@@ -76,8 +74,8 @@ struct OwnRedis {
 
 impl OwnRedis {
     fn start() -> Option<Self> {
-        let binary = support::redis_binary()?;
-        let port = support::process::free_port();
+        let binary = crate::support::redis_binary()?;
+        let port = crate::support::process::free_port();
         let process = Command::new(binary)
             .args([
                 "--port",
@@ -185,7 +183,7 @@ async fn claim_06_redis_flushed_while_the_lock_is_held_leaves_one_token_post() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn claim_07_without_the_database_nothing_is_refreshed_and_cached_tokens_serve() {
-    let Some(admin) = support::postgres_url() else {
+    let Some(admin) = crate::support::postgres_url() else {
         return eprintln!("skipped: set CROSSWALK_TEST_POSTGRES_URL, as ./test does");
     };
     let mut plan = Plan::new(Backend::Postgres);
@@ -292,8 +290,8 @@ async fn claim_16_an_expired_session_is_refreshed_and_replayed_once(backend: Bac
 async fn claim_17_a_second_process_on_the_same_data_directory_refuses_to_start() {
     let world = World::small(Backend::Sqlite).await;
     let log = world.directory.path().join("second.log");
-    let port = support::process::free_port();
-    let mut second = support::process::command(&world, 1, port, &log)
+    let port = crate::support::process::free_port();
+    let mut second = crate::support::process::command(&world, 1, port, &log)
         .spawn()
         .expect("a process");
     let status = tokio::task::spawn_blocking(move || second.wait())

@@ -1,9 +1,7 @@
 //! The edge: limits passed on, isolation, the proxy, hostile requests.
 
-mod support;
-
+use crate::support::{Backend, Caller, Plan, World, both};
 use serde_json::{Value, json};
-use support::{Backend, Caller, Plan, World};
 
 async fn requests(world: &World) -> u64 {
     world.ask_simulator("counters").await["requests_total"]

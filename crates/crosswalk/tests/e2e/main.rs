@@ -1,0 +1,17 @@
+//! End to end: real gateway processes, a simulated org, SQLite, and Postgres with Redis.
+//!
+//! One program for all of them: it links the house once.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test that called them"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod demo;
+mod edge;
+mod mappings;
+mod refresh;
+mod unified;
