@@ -19,7 +19,7 @@ fn the_committed_document_is_the_generated_one() {
     let committed: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert!(
         committed == document(),
-        "docs/openapi.json is out of date: run `cargo run -p gateway --example write_openapi`"
+        "docs/openapi.json is out of date: run `cargo run -- openapi > docs/openapi.json`"
     );
 }
 

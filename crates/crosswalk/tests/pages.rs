@@ -1,0 +1,243 @@
+//! The pages that people see, in a real browser: `browser/pages.mjs` walks and looks, this file makes the world before it
+//! and asks what came of it. On SQLite only: the pages do not know which database is behind them.
+//!
+//! Needs node and npm, the package registry the first time, and a Chromium that `CHROMIUM` names, as `./test` sets it.
+//! `CROSSWALK_SCREENSHOTS` names a folder to keep the pictures in; without it they go with the world.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use support::{Backend, Tenant, World};
+
+const TENANT: &str = "Fjord & Sons";
+const RETURN_TO: &str = "http://127.0.0.1:9/back";
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser")
+}
+
+fn is_there(program: &str) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The browser to use, unless something is missing.
+fn chromium() -> Option<PathBuf> {
+    let chromium = std::env::var_os("CHROMIUM")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    let Some(chromium) = chromium else {
+        eprintln!("skipped: set CHROMIUM to a browser, as ./test does");
+        return None;
+    };
+    if let Some(missing) = ["node", "npm"].into_iter().find(|program| !is_there(program)) {
+        eprintln!("skipped: {missing} is missing");
+        return None;
+    }
+    Some(chromium)
+}
+
+/// The folder of the pinned packages, installed when it is not what the lock file says.
+fn node_modules() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let cache = std::env::var_os("CROSSWALK_CACHE").map_or_else(|| workspace.join(".cache"), PathBuf::from);
+    let folder = cache.join("browser");
+    fs::create_dir_all(&folder).expect("a folder");
+    let turn = fs::File::create(folder.join(".turn")).expect("a file");
+    turn.lock().expect("one installation at a time");
+    let wanted = fs::read(source().join("package-lock.json")).expect("the lock file");
+    if fs::read(folder.join(".installed")).ok().as_ref() != Some(&wanted) {
+        for name in ["package.json", "package-lock.json"] {
+            fs::copy(source().join(name), folder.join(name)).expect("a copy");
+        }
+        let status = Command::new("npm")
+            .args([
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ])
+            .current_dir(&folder)
+            .status()
+            .expect("npm");
+        assert!(status.success(), "npm ci failed in {}", folder.display());
+        fs::write(folder.join(".installed"), wanted).expect("a file");
+    }
+    folder.join("node_modules").canonicalize().expect("a folder")
+}
+
+/// A tenant, whose people are about to open pages.
+struct Stage {
+    world: World,
+    tenant: Tenant,
+    tenant_name: String,
+    chromium: PathBuf,
+}
+
+impl Stage {
+    async fn set(tenant_name: &str) -> Option<Self> {
+        let chromium = chromium()?;
+        let world = World::small(Backend::Sqlite).await;
+        let tenant = world.tenant(tenant_name).await;
+        Some(Self {
+            world,
+            tenant,
+            tenant_name: tenant_name.to_owned(),
+            chromium,
+        })
+    }
+
+    /// A connect link of the tenant's.
+    async fn link(&self, external_id: &str, return_to: Option<&str>) -> String {
+        let mut session = json!({ "provider": simulator::PROVIDER, "external_id": external_id });
+        if let Some(return_to) = return_to {
+            session["return_to"] = json!(return_to);
+        }
+        let url = self.world.url("/connect/sessions");
+        let reply = self
+            .world
+            .client
+            .post(&url, &self.tenant.bearer(), &session)
+            .await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        reply.json()["url"].as_str().expect("a link").to_owned()
+    }
+
+    /// Plays a scenario of `pages.mjs`, which must end well.
+    async fn play(&self, scenario: &str, links: &[String]) {
+        let kept = std::env::var_os("CROSSWALK_SCREENSHOTS").map(PathBuf::from);
+        let screenshots = kept.unwrap_or_else(|| self.world.directory.path().to_path_buf());
+        let plan = json!({
+            "scenario": scenario, "gateway": self.world.gateways[0].url, "simulator": self.world.simulator.base_url(),
+            "tenant": self.tenant_name, "links": links, "username": simulator::USERNAME,
+            "password": simulator::PASSWORD, "screenshots": screenshots,
+        });
+        let chromium = self.chromium.clone();
+        // The simulator answers from this process, which must not wait.
+        let output = tokio::task::spawn_blocking(move || {
+            Command::new("node")
+                .arg(source().join("pages.mjs"))
+                .arg(plan.to_string())
+                .env("NODE_PATH", node_modules())
+                .env("CHROMIUM", chromium)
+                .output()
+        });
+        let output = output.await.expect("a thread").expect("node");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && said.trim_end().ends_with("ok"),
+            "{scenario}: {said}\n{errors}\n{}",
+            self.world.gateways[0].log()
+        );
+    }
+
+    /// The tenant's connections, as `external_id` and status.
+    async fn connections(&self) -> Vec<(String, String)> {
+        let url = self.world.url("/connections");
+        let list = self.world.client.get(&url, &self.tenant.bearer()).await.json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        list["result"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no list: {list}"))
+            .iter()
+            .map(|connection| (text(&connection["external_id"]), text(&connection["status"])))
+            .collect()
+    }
+}
+
+fn active(external_id: &str) -> Vec<(String, String)> {
+    vec![(external_id.to_owned(), "active".to_owned())]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_connects_with_a_keyboard_alone() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let link = stage.link("acme", None).await;
+    stage.play("keyboard", &[link]).await;
+    assert_eq!(stage.connections().await, active("acme"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_connects_on_a_phone_in_the_dark() {
+    let name = format!("{}<img src=x onerror=alert(1)>\"&amp;", "Rindfleisch".repeat(14));
+    let Some(stage) = Stage::set(&name).await else {
+        return;
+    };
+    let link = stage.link("acme", None).await;
+    stage.play("phone", &[link]).await;
+    assert_eq!(stage.connections().await, active("acme"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_shows_the_connect_page_on_a_phone() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let link = stage.link("acme", None).await;
+    stage.play("portrait", &[link]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_is_told_of_a_denial() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let link = stage.link("acme", None).await;
+    stage.play("denied", &[link]).await;
+    assert_eq!(stage.connections().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_is_led_back_after_a_failure() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let fault = json!({ "kind": "outage", "path": "/services/oauth2/token" });
+    stage.world.tell_simulator("faults", fault).await;
+    let link = stage.link("acme", Some(RETURN_TO)).await;
+    stage.play("refused", &[link]).await;
+    assert_eq!(stage.connections().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_finds_used_pages_over() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let link = stage.link("acme", None).await;
+    stage.play("replayed", &[link]).await;
+    assert_eq!(stage.connections().await, active("acme"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_cannot_finish_the_journey_of_another() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let mut links = Vec::new();
+    for external_id in ["first", "second", "third"] {
+        links.push(stage.link(external_id, None).await);
+    }
+    stage.play("stolen", &links).await;
+    assert_eq!(stage.connections().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_reads_the_docs() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    stage.play("docs", &[]).await;
+}
