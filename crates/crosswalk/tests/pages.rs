@@ -3,7 +3,13 @@
 //!
 //! Needs node and npm, the package registry the first time, and a Chromium that `CHROMIUM` names, as `./test` sets it.
 //! `CROSSWALK_SCREENSHOTS` names a folder to keep the pictures in; without it they go with the world.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test that called them"
+)]
 
+#[expect(dead_code, unused_imports, unused_macros, reason = "a part of the world does")]
 mod support;
 
 use std::fs;
@@ -141,7 +147,7 @@ impl Stage {
         );
     }
 
-    /// The tenant's connections, as `external_id` and status.
+    /// The tenant's connections, as `external_id` and state.
     async fn connections(&self) -> Vec<(String, String)> {
         let url = self.world.url("/connections");
         let list = self.world.client.get(&url, &self.tenant.bearer()).await.json();
@@ -150,7 +156,7 @@ impl Stage {
             .as_array()
             .unwrap_or_else(|| panic!("no list: {list}"))
             .iter()
-            .map(|connection| (text(&connection["external_id"]), text(&connection["status"])))
+            .map(|connection| (text(&connection["external_id"]), text(&connection["state"])))
             .collect()
     }
 }

@@ -108,7 +108,7 @@ impl Ending {
                 ..
             } => Words::bad(
                 StatusCode::OK,
-                &format!("{provider} did not allow the connection"),
+                &format!("{provider} was not connected"),
                 explanation,
             ),
             Self::OtherAccount { provider } => Words::bad(
