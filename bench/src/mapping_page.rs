@@ -137,7 +137,7 @@ fn mapped_by(plan: Arc<Plan>) -> Transform {
             query: &nothing,
             context: &nothing,
             headers: &nothing,
-            custom_fields: &|name| name.ends_with("__c"),
+            custom_fields: &|name| name.ends_with("__c").then_some(mapping::FieldKind::Text),
             keep_remote_data: false,
             fields: None,
         };

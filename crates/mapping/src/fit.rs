@@ -266,6 +266,11 @@ fn epoch(number: &serde_json::Number) -> Option<Value> {
     Some(Value::from(write_instant(instant)))
 }
 
+/// A custom field's instant in the form that every instant has; what is none stays as it is.
+pub(crate) fn custom_datetime(text: &str) -> Value {
+    datetime(text.to_owned()).unwrap_or_else(|_| Value::from(text))
+}
+
 fn datetime(mut text: String) -> Result<Value, &'static str> {
     // The two forms nearly all values have: `2026-05-01T07:25:37.000+0000` and `2026-05-01T07:25:37.000Z`.
     let bytes = text.as_bytes();

@@ -143,6 +143,8 @@ pub struct ObjectMetadata {
     pub fields: Vec<FieldMetadata>,
     #[serde(skip)]
     by_name: HashMap<String, usize>,
+    #[serde(skip)]
+    custom: HashMap<String, FieldKind>,
 }
 
 impl ObjectMetadata {
@@ -152,11 +154,17 @@ impl ObjectMetadata {
         for (index, field) in fields.iter().enumerate() {
             by_name.entry(field.name.to_ascii_lowercase()).or_insert(index);
         }
+        let custom = fields
+            .iter()
+            .filter(|field| field.is_custom)
+            .map(|field| (field.name.clone(), field.kind))
+            .collect();
         Self {
             object,
             label,
             fields,
             by_name,
+            custom,
         }
     }
 
@@ -164,6 +172,11 @@ impl ObjectMetadata {
     pub fn field(&self, name: &str) -> Option<&FieldMetadata> {
         let index = self.by_name.get(&name.to_ascii_lowercase())?;
         self.fields.get(*index)
+    }
+
+    /// The kind of the custom field that records call exactly so. Asked for every key of every record.
+    pub fn custom_kind(&self, name: &str) -> Option<FieldKind> {
+        self.custom.get(name).copied()
     }
 
     /// The reference field whose relationship has this name: `OwnerId` for `Owner`.

@@ -98,8 +98,8 @@ pub struct ResponseInput<'a> {
     pub context: &'a Value,
     /// Headers of the provider's reply, names in lower case.
     pub headers: &'a Value,
-    /// Whether a key of a raw record is a custom field.
-    pub custom_fields: &'a dyn Fn(&str) -> bool,
+    /// The kind of a raw record's key that is a custom field.
+    pub custom_fields: &'a dyn Fn(&str) -> Option<FieldKind>,
     /// Whether each record keeps its raw record under `remote_data`.
     pub keep_remote_data: bool,
     /// The unified fields to answer with; all when `None`.

@@ -111,7 +111,9 @@ fn run(catalog: &Catalog, provider: &str, cases: &CaseFile, case: &Case) {
             query: &case.query,
             context: &context,
             headers: &Value::Null,
-            custom_fields: &|name| name.ends_with("__c") || name.ends_with("__pc"),
+            custom_fields: &|name| {
+                (name.ends_with("__c") || name.ends_with("__pc")).then_some(mapping::FieldKind::Text)
+            },
             keep_remote_data: false,
             fields: None,
         };

@@ -399,7 +399,7 @@ impl Job {
                 query: &query,
                 context: &context,
                 headers: &headers,
-                custom_fields: &|name: &str| metadata.field(name).is_some_and(|field| field.is_custom),
+                custom_fields: &|name: &str| metadata.custom_kind(name),
                 keep_remote_data,
                 fields: fields.as_deref(),
             };

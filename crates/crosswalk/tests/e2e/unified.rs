@@ -526,6 +526,21 @@ async fn zero_false_and_the_empty_text_are_values(backend: Backend) {
     );
 }
 
+both!(every_instant_has_one_form_custom_ones_too);
+async fn every_instant_has_one_form_custom_ones_too(backend: Backend) {
+    let world = World::small(backend).await;
+    let caller = world.connected().await;
+    let page = caller
+        .contacts("limit=200&fields=id,updated_at,custom_fields")
+        .await;
+    let text = page["result"].to_string();
+    assert!(
+        text.contains("Last_Touch__c"),
+        "some contacts have an instant of their own: {text}"
+    );
+    assert!(!text.contains("+0000"), "{text}");
+}
+
 both!(a_search_stays_within_its_object);
 async fn a_search_stays_within_its_object(backend: Backend) {
     let world = World::small(backend).await;

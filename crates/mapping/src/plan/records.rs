@@ -8,8 +8,9 @@ use super::{Mapped, Method, Plan, ResponseInput};
 use crate::documents::Layer;
 use crate::error::{Budget, MappingError};
 use crate::expression::{Allowance, Input};
-use crate::fit::Fitter;
+use crate::fit::{self, Fitter};
 use crate::functions;
+use crate::metadata::FieldKind;
 use crate::run::{kind_of, mapping_error, now_ms, shape_error};
 
 const PART: &str = "response_mapping";
@@ -168,8 +169,14 @@ impl Plan {
         {
             let custom = fields
                 .iter()
-                .filter(|(name, value)| !value.is_null() && (input.custom_fields)(name));
-            let custom = custom.map(|(name, value)| (name.clone(), self.stripped(value)));
+                .filter(|(_, value)| !value.is_null())
+                .filter_map(|(name, value)| {
+                    let value = match ((input.custom_fields)(name)?, value) {
+                        (FieldKind::DateTime, Value::String(text)) => fit::custom_datetime(text),
+                        _ => self.stripped(value),
+                    };
+                    Some((name.clone(), value))
+                });
             record.insert("custom_fields".to_owned(), Value::Object(custom.collect()));
         }
         if input.keep_remote_data {

@@ -39,7 +39,11 @@ fn read_with(
         query: &Value::Null,
         context: &json!({"instance_url": "https://acme.my.salesforce.com"}),
         headers: &Value::Null,
-        custom_fields: &|name| name.to_ascii_lowercase().ends_with("__c"),
+        custom_fields: &|name| {
+            name.to_ascii_lowercase()
+                .ends_with("__c")
+                .then_some(FieldKind::Text)
+        },
         keep_remote_data: remote,
         fields,
     };
@@ -250,7 +254,7 @@ fn a_mapping_that_answers_no_objects_is_the_tenants_mistake() {
             query: &Value::Null,
             context: &Value::Null,
             headers: &Value::Null,
-            custom_fields: &|_| false,
+            custom_fields: &|_| None,
             keep_remote_data: false,
             fields: None,
         };
@@ -280,7 +284,7 @@ fn the_request_has_one_budget_for_all_its_evaluations() {
         query: &Value::Null,
         context: &Value::Null,
         headers: &Value::Null,
-        custom_fields: &|_| false,
+        custom_fields: &|_| None,
         keep_remote_data: false,
         fields: None,
     };
