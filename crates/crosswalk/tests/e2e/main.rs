@@ -7,11 +7,10 @@
     reason = "helpers of tests fail the test that called them"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod demo;
 mod edge;
 mod mappings;
+mod pages;
 mod refresh;
+mod support;
 mod unified;

@@ -3,21 +3,13 @@
 //!
 //! Needs node and npm, the package registry the first time, and a Chromium that `CHROMIUM` names, as `./test` sets it.
 //! `CROSSWALK_SCREENSHOTS` names a folder to keep the pictures in; without it they go with the world.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests fail the test that called them"
-)]
-
-#[expect(dead_code, unused_imports, unused_macros, reason = "a part of the world does")]
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::support::{Backend, Tenant, World};
 use serde_json::{Value, json};
-use support::{Backend, Tenant, World};
 
 const TENANT: &str = "Fjord & Sons";
 const RETURN_TO: &str = "http://127.0.0.1:9/back";
