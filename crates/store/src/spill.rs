@@ -114,6 +114,15 @@ fn list(dir: &Path, connection: Option<&ConnectionId>) -> std::io::Result<Vec<(L
     Ok(found)
 }
 
+/// A file that is gone was taken by another recovery of this process, which is as good.
+fn unless_gone<T>(outcome: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -224,12 +233,14 @@ impl Store {
         let mut applied = 0;
         for (label, path) in found {
             let file = path.clone();
-            let sealed = blocking(move || std::fs::read(file)).await?;
+            let Some(sealed) = blocking(move || unless_gone(std::fs::read(file))).await? else {
+                continue;
+            };
             let Some(was_applied) = self.recover(&label, &sealed).await? else {
                 continue;
             };
             applied += usize::from(was_applied);
-            blocking(move || std::fs::remove_file(path)).await?;
+            blocking(move || unless_gone(std::fs::remove_file(path))).await?;
         }
         Ok(applied)
     }

@@ -9,7 +9,7 @@ use provider::Call;
 use serde_json::{Value, json};
 use store::{Connection, Tenant};
 
-use crate::parameters::{self, Parameters};
+use crate::parameters::{self, ListQuery, Parameters};
 use crate::pipeline::{Answer, Job, Outcome, Unified, kinds, method, run};
 use crate::{Error, body};
 
@@ -45,7 +45,7 @@ impl Unified {
         if is_minimal {
             return Ok(Outcome::Done(id_only(&id, reply.quotas)));
         }
-        job.read(&id, &query, Method::Get).await
+        Ok(job.read_back(&id, &query, reply.quotas).await)
     }
 
     /// Changes the named fields of a record and answers it as the provider now has it.
@@ -75,7 +75,7 @@ impl Unified {
         if is_minimal {
             return Ok(Outcome::Done(id_only(id, reply.quotas)));
         }
-        job.read(id, &query, Method::Get).await
+        Ok(job.read_back(id, &query, reply.quotas).await)
     }
 
     /// Deletes a record and answers its id.
@@ -109,6 +109,28 @@ fn id_only(id: &str, quotas: Vec<provider::QuotaReading>) -> Answer<Value> {
 }
 
 impl Job {
+    /// The record as the provider now has it. The write is done: that it cannot be read is a warning, because an error
+    /// would make callers write it again.
+    async fn read_back(
+        &self,
+        id: &str,
+        query: &ListQuery,
+        quotas: Vec<provider::QuotaReading>,
+    ) -> Outcome<Value> {
+        match self.read(id, query, Method::Get).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let warning = format!(
+                    "the record was written, but could not be read back ({error}): only its id is told"
+                );
+                Outcome::Done(Answer {
+                    warnings: vec![warning],
+                    ..id_only(id, quotas)
+                })
+            }
+        }
+    }
+
     fn route(&self, kind: Method) -> Result<&RecordCall, Error> {
         let records = &self.document.records;
         let route = match kind {

@@ -61,9 +61,9 @@ async fn claim_01_500_callers_on_3_nodes_make_one_token_post() {
     let before = posts(&world).await;
     world.tell_simulator("kill_sessions", json!({})).await;
     let statuses = burst(&caller, 500).await;
-    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     assert_eq!(posts(&world).await - before, 1);
     no_revocations(&world).await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
 }
 
 /// A Redis of the test's own, to be killed or flushed.
@@ -136,9 +136,9 @@ async fn burst_with_harm(world: &World, harm: impl AsyncFnOnce()) {
         harm().await;
     };
     let (statuses, ()) = tokio::join!(burst(&caller, 150), harmed);
-    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     assert_eq!(posts(world).await - before, 1);
     no_revocations(world).await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
 }
 
 async fn wait_until(is_so: impl AsyncFn() -> bool) {
@@ -188,6 +188,8 @@ async fn claim_07_without_the_database_nothing_is_refreshed_and_cached_tokens_se
     };
     let mut plan = Plan::new(Backend::Postgres);
     plan.simulator.rotation = true;
+    // Without Redis a node reads its row anew after two seconds: what serves then is stale, and says so in a metric.
+    plan.redis_url = None;
     let world = World::build(plan).await;
     let caller = world.connected().await;
     warm(&caller).await;
@@ -208,6 +210,7 @@ async fn claim_07_without_the_database_nothing_is_refreshed_and_cached_tokens_se
             .await
             .expect("an admin statement");
     }
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
     let reply = caller.get("/unified/crm/contacts?limit=1").await;
     assert_eq!(reply.status, 200, "a cached token serves: {reply:?}");
     let before = posts(&world).await;

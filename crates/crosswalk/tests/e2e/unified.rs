@@ -112,6 +112,41 @@ async fn a_record_lives_and_dies_through_the_api(backend: Backend) {
     }
 }
 
+both!(a_record_that_cannot_be_read_back_is_told_as_written);
+async fn a_record_that_cannot_be_read_back_is_told_as_written(backend: Backend) {
+    let world = World::small(backend).await;
+    let caller = world.connected().await;
+    caller.contacts("limit=1").await;
+    let fault = json!({ "kind": "outage", "path": "/services/data/v60.0/query" });
+    world.tell_simulator("faults", fault).await;
+    let reply = caller
+        .send(
+            "POST",
+            "/unified/crm/contacts",
+            Some(&json!({ "last_name": "Written" })),
+        )
+        .await;
+    assert_eq!(
+        reply.status, 201,
+        "an error would make callers create it twice: {reply:?}"
+    );
+    let id = reply.json()["id"].as_str().expect("an id").to_owned();
+    assert!(
+        reply
+            .header("x-crosswalk-warnings")
+            .is_some_and(|text| text.contains("read back")),
+        "{reply:?}"
+    );
+    assert!(
+        world
+            .simulator
+            .org()
+            .raw_records("Contact")
+            .iter()
+            .any(|row| row["Id"] == *id.as_str())
+    );
+}
+
 async fn walk(caller: &Caller<'_>, query: &str, mut between: impl AsyncFnMut(usize)) -> Vec<Value> {
     let mut records = Vec::new();
     let mut cursor: Option<String> = None;

@@ -127,7 +127,8 @@ async fn a_flushed_or_dead_redis_does_not_grant_a_second_claim() {
     let (_world, store) = with_redis(World::sqlite(), &url).await;
     let tenant = tenant(&store).await;
     let connection = connection(&store, &tenant).await;
-    let LeaseOutcome::Acquired(lease) = store.lease("flushed", 60_000).await else {
+    let name = random_name();
+    let LeaseOutcome::Acquired(lease) = store.lease(&name, 60_000).await else {
         panic!("free")
     };
     let claim = store
@@ -145,7 +146,7 @@ async fn a_flushed_or_dead_redis_does_not_grant_a_second_claim() {
         .await
         .unwrap();
     assert!(
-        matches!(store.lease("flushed", 60_000).await, LeaseOutcome::Acquired(_)),
+        matches!(store.lease(&name, 60_000).await, LeaseOutcome::Acquired(_)),
         "the lease is lost"
     );
     let second = store
