@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -63,6 +63,8 @@ fn too_large(max_bytes: usize) -> Problem {
         Code::BodyTooLarge,
         format!("The body may have {max_bytes} bytes at most."),
     )
+    // What is left of the body is not read: the connection cannot carry another request.
+    .header(header::CONNECTION, HeaderValue::from_static("close"))
 }
 
 async fn collect(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
