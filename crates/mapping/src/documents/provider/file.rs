@@ -35,6 +35,30 @@ pub(super) struct Patterns {
     pub(super) version: Option<Regex>,
     pub(super) id: Option<Regex>,
     pub(super) proxy_paths: Vec<Regex>,
+    pub(super) quota_headers: Vec<QuotaHeader>,
+}
+
+/// An allowance that a header of every reply tells, read without evaluating an expression.
+#[derive(Debug)]
+pub(super) struct QuotaHeader {
+    pub(super) header: String,
+    /// Named groups: `limit`, and `used` or `remaining`.
+    pub(super) pattern: Regex,
+    pub(super) policy: String,
+    pub(super) window_s: Option<u64>,
+    pub(super) unit: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QuotaHeaderFile {
+    header: String,
+    pattern: String,
+    policy: String,
+    #[serde(default)]
+    window_s: Option<u64>,
+    #[serde(default)]
+    unit: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +76,8 @@ struct ProviderFile {
     session: Option<SessionFile>,
     #[serde(default)]
     quota: Option<Spanned<String>>,
+    #[serde(default)]
+    quota_headers: Vec<QuotaHeaderFile>,
     errors: Spanned<String>,
     #[serde(default)]
     query: Option<QueryFile>,
@@ -241,6 +267,33 @@ fn patterns(source: Source<'_>, file: &ProviderFile) -> Result<Patterns, Documen
             .iter()
             .map(|path| compile("proxy.paths", path))
             .collect::<Result<_, _>>()?,
+        quota_headers: file
+            .quota_headers
+            .iter()
+            .map(|told| quota_header(source, told, compile("quota_headers.pattern", &told.pattern)?))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn quota_header(
+    source: Source<'_>,
+    told: &QuotaHeaderFile,
+    pattern: Regex,
+) -> Result<QuotaHeader, DocumentError> {
+    let names: Vec<&str> = pattern.capture_names().flatten().collect();
+    if !names.contains(&"remaining") && !(names.contains(&"limit") && names.contains(&"used")) {
+        return Err(DocumentError::new(
+            source.name,
+            Some("quota_headers.pattern"),
+            "the pattern needs a group named `remaining`, or groups named `limit` and `used`",
+        ));
+    }
+    Ok(QuotaHeader {
+        header: told.header.to_ascii_lowercase(),
+        pattern,
+        policy: told.policy.clone(),
+        window_s: told.window_s,
+        unit: told.unit.clone(),
     })
 }
 

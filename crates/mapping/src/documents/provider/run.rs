@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use model::Secret;
 
+use super::file::QuotaHeader;
 use super::{FAULT_CODES, Fault, LongReply, ProviderDocument, Quota, TokenFacts, TokenFault};
 use crate::error::{BASE_LEVEL, MappingError};
 use crate::expression::{Allowance, Expression, Input};
@@ -93,6 +94,11 @@ impl ProviderDocument {
 
     /// The allowances that a reply tells about; header names in lower case. What makes no sense is left out.
     pub fn quotas(&self, headers: &Value, status: u16, body: &Value) -> Vec<Quota> {
+        let told = &self.patterns.quota_headers;
+        // Nearly every reply ends here: an expression costs more than the rest of a proxied call.
+        if status < 400 && !told.is_empty() {
+            return told.iter().filter_map(|quota| quota.read(headers)).collect();
+        }
         let Some(expression) = &self.expressions.quota else {
             return Vec::new();
         };
@@ -300,5 +306,23 @@ fn by_status(status: u16) -> Fault {
         message: format!("The provider answered with status {status}"),
         fields: Vec::new(),
         retryable,
+    }
+}
+
+impl QuotaHeader {
+    /// What the header tells; nothing when it is missing or of another form.
+    fn read(&self, headers: &Value) -> Option<Quota> {
+        let found = self.pattern.captures(headers.get(&self.header)?.as_str()?)?;
+        let number = |name: &str| found.name(name)?.as_str().parse::<u64>().ok();
+        let limit = number("limit");
+        let remaining = number("remaining").or_else(|| Some(limit?.saturating_sub(number("used")?)))?;
+        Some(Quota {
+            policy: self.policy.clone(),
+            limit,
+            remaining,
+            window_s: self.window_s,
+            reset: None,
+            unit: self.unit.clone(),
+        })
     }
 }
