@@ -281,7 +281,8 @@ fn quota_header(
     pattern: Regex,
 ) -> Result<QuotaHeader, DocumentError> {
     let names: Vec<&str> = pattern.capture_names().flatten().collect();
-    if !names.contains(&"remaining") && !(names.contains(&"limit") && names.contains(&"used")) {
+    let is_told = names.contains(&"remaining") || (names.contains(&"limit") && names.contains(&"used"));
+    if !is_told {
         return Err(DocumentError::new(
             source.name,
             Some("quota_headers.pattern"),
