@@ -43,7 +43,7 @@ impl Unified {
             compiler(&job, metadata, &list).list(value, position.as_ref(), limit)
         };
 
-        let (sent, metadata) = match self.attempt(&job, &list, compile).await? {
+        let (sent, metadata) = match self.attempt(&job, Method::List, &list, compile).await? {
             Attempt::DryRun(outcome) => return Ok(outcome),
             Attempt::Sent(sent, metadata) => (sent, metadata),
         };
@@ -111,39 +111,44 @@ impl Unified {
     async fn attempt<T>(
         &self,
         job: &Job,
+        method: Method,
         list: &ListQuery,
         compile: impl Fn(&ObjectMetadata, Option<&QueryValue>) -> Result<Compiled, Error>,
     ) -> Result<Attempt<T>, Error> {
         let mut metadata = job.metadata().await?;
         let mut refused: Option<(Error, String)> = None;
         loop {
-            let value = job.query_value(list, &metadata).await?;
+            // A record is read by its id alone: there is no query for a mapping to make.
+            let value = match method {
+                Method::List => job.query_value(list, &metadata).await?,
+                _ => None,
+            };
             let compiled = compile(&metadata, value.as_ref())?;
             let (call, text) = job.statement_call(&compiled.statement, list.include_deleted)?;
             if list.dry_run {
                 return Ok(Attempt::DryRun(job.dry_run(&call, Some(text))?));
             }
-            match refused.take() {
+            let is_corrected = refused.is_some();
+            if let Some((error, same)) = refused.take()
+                && same == text
+            {
                 // The fields are as they were: the same query would be refused again.
-                Some((error, same)) if same == text => return Err(error),
-                already => {
-                    let sent = job.send(call).await;
-                    match sent {
-                        Ok((reply, value)) => {
-                            let sent = Sent {
-                                compiled,
-                                reply,
-                                value,
-                            };
-                            return Ok(Attempt::Sent(Box::new(sent), metadata));
-                        }
-                        Err(error) if already.is_none() && error.names_missing_fields() => {
-                            refused = Some((error, text));
-                            metadata = job.reread_metadata().await?;
-                        }
-                        Err(error) => return Err(error),
-                    }
+                return Err(error);
+            }
+            match job.send(call).await {
+                Ok((reply, value)) => {
+                    let sent = Sent {
+                        compiled,
+                        reply,
+                        value,
+                    };
+                    return Ok(Attempt::Sent(Box::new(sent), metadata));
                 }
+                Err(error) if !is_corrected && error.names_missing_fields() => {
+                    refused = Some((error, text));
+                    metadata = job.reread_metadata().await?;
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -198,7 +203,7 @@ impl Job {
     ) -> Result<Outcome<Value>, Error> {
         let compile =
             |metadata: &ObjectMetadata, _: Option<&QueryValue>| compiler(self, metadata, query).get(id);
-        let (sent, metadata) = match self.unified.attempt(self, query, compile).await? {
+        let (sent, metadata) = match self.unified.attempt(self, method, query, compile).await? {
             Attempt::DryRun(outcome) => return Ok(outcome),
             Attempt::Sent(sent, metadata) => (sent, metadata),
         };
