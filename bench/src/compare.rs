@@ -28,11 +28,13 @@ pub(crate) const OPTIONS: &[&str] = &[
     "postgres-log",
     "redis-url",
     "write",
+    "only",
 ];
 
 /// Requests in flight at any time: enough to keep two cores busy, within every limit of the gateway.
 const CONNECTIONS: usize = 8;
 
+const MAPPING: &str = "mapping a page";
 const NGINX: &str = "nginx";
 const FLOOR_PROXY: &str = "axum + hyper-util";
 const FLOOR_VALUE: &str = "axum + by hand, Value";
@@ -75,13 +77,23 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         rounds > 0 && (1..=1_000).contains(&scale),
         "--rounds from 1, --scale from 1 to 1000 percent"
     );
-    eprintln!("mapping a page");
-    let mut report = mapping_page::measure(arguments)?;
+    // A look at one scenario while working on it, for instance under a profiler; nothing is left out of a recorded run.
+    let only = arguments.text("only").unwrap_or_default();
+    ensure!(
+        only.is_empty() || arguments.text("write").is_none(),
+        "--only is not for a run that is written down"
+    );
+    let mut report = Report::default();
+    if MAPPING.contains(only) {
+        eprintln!("{MAPPING}");
+        report = mapping_page::measure(arguments)?;
+    }
     let folder = tempfile::tempdir()?;
     let servers = start(arguments, &folder).await?;
     let idle_mb = servers.gateway.process.resident_mb()?;
-    for scenario in scenarios(&servers, scale) {
-        measure(&scenario, &servers, rounds, &mut report).await?;
+    let scenarios = scenarios(&servers, scale);
+    for scenario in scenarios.iter().filter(|scenario| scenario.name.contains(only)) {
+        measure(scenario, &servers, rounds, &mut report).await?;
     }
     warm_round_trips(arguments, &servers, &mut report).await?;
     let busy_mb = servers.gateway.process.resident_mb()?;

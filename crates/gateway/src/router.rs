@@ -5,13 +5,12 @@ use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use axum::{Router, middleware};
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::access::Access::{self, Operator, Public, Tenant};
 use crate::access::Scope::{Manage, Proxy, Read, Write};
 use crate::code::Code;
-use crate::observe::{admit, observe, panicked};
+use crate::observe::observe;
 use crate::problem::Problem;
 use crate::routes::{admin, connect, connections, docs, health, mappings, meta, metrics, proxy, unified};
 use crate::state::App;
@@ -95,12 +94,9 @@ pub(crate) fn router(app: &App) -> Router {
             ServiceBuilder::new()
                 // Outermost, to compress whatever is answered, problems too; on request only, and fast rather than small.
                 .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-                // The request id, the clock and the log see everything below; problems are written here, with that id.
-                .layer(middleware::from_fn_with_state(App::clone(app), observe))
-                // A panic becomes a problem like any other, and the connection lives on.
-                .layer(CatchPanicLayer::custom(panicked))
-                // Ambiguous heads and requests beyond the node's limit end before any handler, key check or body.
-                .layer(middleware::from_fn_with_state(App::clone(app), admit)),
+                // The request id, the clock and the log see everything below, panics too; problems are written here, with
+                // that id. Ambiguous heads and requests beyond the node's limit end before any handler, key check or body.
+                .layer(middleware::from_fn_with_state(App::clone(app), observe)),
             // Bodies are limited where they are read (`body`, or the provider's egress for the proxy), and keys are checked
             // by the extractors of `access`: both differ from route to route.
         )

@@ -1,6 +1,7 @@
-//! Fits what a mapping answers to the resource's shape: every field there, in the schema's order, of its own type.
+//! Fits what a mapping answers to the resource's shape: every field there, of its own type, in the mapping's order; those
+//! that the mapping does not answer follow in the schema's.
 //!
-//! Values are moved, not copied. What cannot be fitted becomes `null` and is told once in the warnings.
+//! Values are fitted where they stand. What cannot be fitted becomes `null` and is told once in the warnings.
 
 use std::collections::BTreeSet;
 
@@ -42,37 +43,26 @@ impl Fitter {
         wanted: Option<&[String]>,
     ) -> Value {
         let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted.iter().any(|field| field == name));
-        let mut fitted = Map::with_capacity(fields.len() + 2);
-        for field in fields {
-            let (name, value) = match record.swap_remove_entry(&field.name) {
-                Some((name, value)) => (name, Some(value)),
-                None => (field.name.clone(), None),
-            };
-            if !is_wanted(&name) {
-                continue;
-            }
-            match value {
-                None if field.on_request => {}
-                None => {
-                    fitted.insert(name, missing(&field.shape));
-                }
-                Some(value) => {
-                    let value = self.value(value, &field.shape, &field.name);
-                    fitted.insert(name, value);
-                }
-            }
-        }
-        for (name, value) in record {
-            if !known(&name) {
-                self.warn(format!(
+        let mut places = Places::new(fields);
+        for (name, value) in &mut record {
+            match places.find(name) {
+                Some(field) if is_wanted(name) => *value = self.value(value.take(), &field.shape, name),
+                Some(_) => {}
+                None if known(name) => {}
+                None => self.warn(format!(
                     "the mapping answers `{name}`, which the resource does not define; it is kept as it is"
-                ));
-            }
-            if is_wanted(&name) {
-                fitted.insert(name, value);
+                )),
             }
         }
-        Value::Object(fitted)
+        for field in places.unseen() {
+            if !field.on_request {
+                record.insert(field.name.clone(), missing(&field.shape));
+            }
+        }
+        if wanted.is_some() {
+            record.retain(|name, _| is_wanted(name));
+        }
+        Value::Object(record)
     }
 
     fn value(&mut self, value: Value, shape: &Shape, path: &str) -> Value {
@@ -121,28 +111,60 @@ impl Fitter {
     }
 
     fn object(&mut self, mut found: Map<String, Value>, fields: &[SchemaField], path: &str) -> Value {
-        let mut fitted = Map::with_capacity(fields.len());
         let mut filled = false;
-        for field in fields {
-            let (name, value) = match found.swap_remove_entry(&field.name) {
-                Some((name, value)) => (name, self.value(value, &field.shape, path)),
-                None => (field.name.clone(), missing(&field.shape)),
-            };
-            filled = filled || !matches!(&value, Value::Null) && value != Value::Array(Vec::new());
-            fitted.insert(name, value);
+        let mut places = Places::new(fields);
+        for (name, value) in &mut found {
+            if let Some(field) = places.find(name) {
+                *value = self.value(value.take(), &field.shape, path);
+                filled = filled || !value.is_null() && !value.as_array().is_some_and(Vec::is_empty);
+            } else {
+                self.warn(format!(
+                    "the mapping answers `{path}.{name}`, which the resource does not define; it is kept as it is"
+                ));
+                filled = filled || !value.is_null();
+            }
         }
-        for (name, value) in found {
-            self.warn(format!(
-                "the mapping answers `{path}.{name}`, which the resource does not define; it is kept as it is"
-            ));
-            filled = filled || !value.is_null();
-            fitted.insert(name, value);
+        if !filled {
+            return Value::Null;
         }
-        if filled {
-            Value::Object(fitted)
-        } else {
-            Value::Null
+        for field in places.unseen() {
+            found.insert(field.name.clone(), missing(&field.shape));
         }
+        Value::Object(found)
+    }
+}
+
+/// Where the keys of one object stand among the fields of its shape.
+struct Places<'a> {
+    fields: &'a [SchemaField],
+    seen: Vec<bool>,
+    /// Mappings answer most keys in the order of the schema: the next one is looked for here.
+    next: usize,
+}
+
+impl<'a> Places<'a> {
+    fn new(fields: &'a [SchemaField]) -> Self {
+        Self {
+            fields,
+            seen: vec![false; fields.len()],
+            next: 0,
+        }
+    }
+
+    /// The field of this name; a key stands in an object once, so each is found once.
+    fn find(&mut self, name: &str) -> Option<&'a SchemaField> {
+        let (before, after) = self.fields.split_at(self.next);
+        let at = |fields: &[SchemaField]| fields.iter().position(|field| field.name == name);
+        let index = at(after).map(|index| index + self.next).or_else(|| at(before))?;
+        self.seen[index] = true;
+        self.next = index + 1;
+        self.fields.get(index)
+    }
+
+    /// The fields that no key named, in the order of the schema.
+    fn unseen(self) -> impl Iterator<Item = &'a SchemaField> {
+        let fields = self.fields.iter().zip(self.seen);
+        fields.filter_map(|(field, seen)| (!seen).then_some(field))
     }
 }
 

@@ -1,12 +1,13 @@
 //! A data call, its reply, and what can go wrong.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use mapping::MappingError;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use store::{ConnectionState, StoreError};
 
 use crate::egress::EgressError;
@@ -242,18 +243,26 @@ impl From<LoginError> for CallError {
 
 /// Headers as expressions see them.
 pub(crate) fn headers_value(headers: &HeaderMap) -> Value {
-    let mut object = Map::with_capacity(headers.keys_len());
-    for name in headers.keys() {
-        let mut joined = String::new();
-        for value in headers.get_all(name) {
-            if !joined.is_empty() {
-                joined.push_str(", ");
-            }
-            joined.push_str(&String::from_utf8_lossy(value.as_bytes()));
-        }
-        object.insert(name.as_str().to_owned(), Value::String(joined));
+    let texts = headers.keys().filter_map(|name| {
+        let text = header_text(headers, name.as_str())?.into_owned();
+        Some((name.as_str().to_owned(), Value::String(text)))
+    });
+    Value::Object(texts.collect())
+}
+
+/// A header as documents see it: one that came several times is joined (RFC 9110 §5.3).
+pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+    let mut values = headers
+        .get_all(name)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut text = values.next()?;
+    for more in values {
+        let text = text.to_mut();
+        text.push_str(", ");
+        text.push_str(&more);
     }
-    Value::Object(object)
+    Some(text)
 }
 
 /// A body as expressions see it. JSON nested deeper than 128 (`serde_json`'s limit) is taken as a text.

@@ -32,7 +32,8 @@ impl Inner {
         let tokens = self.store.tokens(tenant, &connection.id).await?;
         match above {
             Some(above) if tokens.version > above => Ok(tokens),
-            Some(above) => self.refreshed(tenant, connection, above).await,
+            // The way of few calls; boxed, so that the others do not carry its state about.
+            Some(above) => Box::pin(self.refreshed(tenant, connection, above)).await,
             None => self.before_its_end(tenant, connection, tokens).await,
         }
     }
@@ -51,7 +52,7 @@ impl Inner {
         if left_ms > LEEWAY_MS || (left_ms > 0 && tokens.tokens.refresh_token.is_none()) {
             return Ok(tokens);
         }
-        match self.refreshed(tenant, connection, tokens.version).await {
+        match Box::pin(self.refreshed(tenant, connection, tokens.version)).await {
             Err(error) if left_ms > 0 && !matches!(error, CallError::NeedsReauth { .. }) => {
                 tracing::warn!(connection = %connection.id, %error, "an early refresh failed; the token is used to its end");
                 Ok(tokens)

@@ -19,7 +19,6 @@ mod settings;
 mod single_flight;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mapping::{Catalog, ObjectMetadata};
 use model::{Clock, ConnectionId, Random};
@@ -39,21 +38,15 @@ pub use settings::{App, LoginError, ProviderSettings, SettingsError};
 
 use egress::Egress;
 use metadata::{CachedMetadata, MetadataKey};
+use quota::LastQuotas;
 use refresh::{Flights, Trips};
 use settings::Checked;
 use single_flight::SingleFlight;
 
 /// What we call ourselves to providers.
 const USER_AGENT_TEXT: &str = concat!("crosswalk/", env!("CARGO_PKG_VERSION"));
-/// Connections whose last quota is remembered on this node.
-const QUOTAS_MAX: u64 = 100_000;
-/// No allowance known has a longer window, so an older reading tells nothing.
-const QUOTA_TIME: Duration = Duration::from_hours(24);
 /// Descriptions of objects remembered on this node. One of 500 fields takes about 200 KiB.
 const METADATA_MAX: u64 = 2_000;
-
-/// What a connection's last reply told about rate limits.
-type QuotaSnapshot = Arc<(Vec<QuotaReading>, i64)>;
 
 /// Everything that talks to providers. Cheap to clone.
 #[derive(Clone)]
@@ -78,7 +71,7 @@ pub(crate) struct Inner {
     pub(crate) stopping: CancellationToken,
     pub(crate) flights: Flights,
     pub(crate) trips: Trips,
-    pub(crate) quotas: Cache<ConnectionId, QuotaSnapshot>,
+    pub(crate) quotas: LastQuotas,
     pub(crate) metadata: Cache<MetadataKey, Arc<CachedMetadata>>,
     pub(crate) metadata_reads: SingleFlight<MetadataKey, Result<Arc<ObjectMetadata>, CallError>>,
 }
@@ -105,10 +98,7 @@ impl Providers {
             stopping: CancellationToken::new(),
             flights: Flights::default(),
             trips: Trips::default(),
-            quotas: Cache::builder()
-                .max_capacity(QUOTAS_MAX)
-                .time_to_live(QUOTA_TIME)
-                .build(),
+            quotas: LastQuotas::new(),
             metadata: Cache::new(METADATA_MAX),
             metadata_reads: SingleFlight::default(),
         };
@@ -119,10 +109,7 @@ impl Providers {
 
     /// What the connection's last reply on this node told about rate limits, and when, ms since 1970.
     pub fn quota(&self, connection: &ConnectionId) -> Option<(Vec<QuotaReading>, i64)> {
-        self.inner
-            .quotas
-            .get(connection)
-            .map(|snapshot| (*snapshot).clone())
+        self.inner.quotas.of(connection, self.inner.clock.now_ms())
     }
 
     /// The login origin for a connect session: fixed by the environment, or `login_host` checked against its suffixes.

@@ -19,7 +19,7 @@ use crate::call::{CallError, body_value};
 use crate::egress::{Encoding, OutBody, Outbound, StreamBody, content_encoding, full_body, unzip};
 use crate::paths::{self, PathError, caller_path};
 use crate::quota::QuotaReading;
-use crate::send::{add_document_headers, api_origin, bearer, observe};
+use crate::send::{add_document_headers, api_origin, bearer};
 use crate::settings::Configured;
 use crate::{Inner, Providers, USER_AGENT_TEXT};
 
@@ -164,7 +164,7 @@ impl Inner {
             };
             let sent_at = Instant::now();
             let reply = self.egress.send(outbound, deadline, streamed).await?;
-            observe(&connection.provider, reply.status().as_u16(), sent_at);
+            configured.durations.record(reply.status().as_u16(), sent_at);
             let (head, incoming) = reply.into_parts();
             let (first, rest) = self.look_at_error(head.status, incoming, deadline).await?;
             let seen = || error_value(&head.headers, first.as_deref().unwrap_or_default());

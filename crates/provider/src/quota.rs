@@ -4,6 +4,7 @@
 //! three older fields, RFC 9110 §10.2.3 (`Retry-After`). Nothing is invented: a reset that the provider did not tell is
 //! absent.
 
+mod last;
 mod reset;
 mod write;
 
@@ -11,6 +12,7 @@ use http::HeaderMap;
 use mapping::Quota;
 use serde::Serialize;
 
+pub(crate) use last::LastQuotas;
 pub use write::{Dialect, rate_limit_headers, rate_limit_headers_for};
 
 use reset::Moment;
@@ -41,13 +43,12 @@ pub(crate) fn readings(quotas: Vec<Quota>, headers: &HeaderMap, now_ms: i64) -> 
     } else {
         quotas
     };
-    let now = Moment::of_reply(headers, now_ms);
     told.into_iter()
-        .map(|quota| reading(quota, headers, now))
+        .map(|quota| reading(quota, headers, now_ms))
         .collect()
 }
 
-fn reading(quota: Quota, headers: &HeaderMap, now: Moment) -> QuotaReading {
+fn reading(quota: Quota, headers: &HeaderMap, now_ms: i64) -> QuotaReading {
     let remaining = match quota.limit {
         Some(limit) if quota.remaining > limit => {
             metrics::counter!("crosswalk_quota_clamped_total").increment(1);
@@ -56,16 +57,13 @@ fn reading(quota: Quota, headers: &HeaderMap, now: Moment) -> QuotaReading {
         _ => quota.remaining,
     };
     let window_s = quota.window_s.filter(|window| *window > 0);
-    let told = quota
-        .reset
-        .as_deref()
-        .and_then(|text| reset::seconds_until(text, now));
+    // Most providers tell no reset with a reply: its date is read only for one that does.
+    let seconds_until = |text: &str| reset::seconds_until(text, Moment::of_reply(headers, now_ms));
+    let told = quota.reset.as_deref().and_then(seconds_until);
     // RFC 9110's answer to "when again", used only when the allowance is spent and nothing better is known.
     let told = told.or_else(|| {
         let retry_after = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-        (remaining == 0)
-            .then(|| reset::seconds_until(retry_after, now))
-            .flatten()
+        (remaining == 0).then(|| seconds_until(retry_after)).flatten()
     });
     QuotaReading {
         policy: quota.policy,

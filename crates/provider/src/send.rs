@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use store::{Connection, Tenant, VersionedTokens};
 use tokio::time::Instant;
 
-use crate::call::{Call, CallError, Reply, body_value, headers_value};
+use crate::call::{Call, CallError, Reply, body_value, header_text, headers_value};
 use crate::egress::{BodyLimits, Outbound, full_body, read_body};
 use crate::hosts::Origin;
 use crate::paths::{self, own_path};
@@ -86,7 +86,7 @@ impl Inner {
                 deadline,
             };
             let body = read_body(&head.headers, body, limits).await?;
-            observe(&connection.provider, head.status.as_u16(), sent_at);
+            configured.durations.record(head.status.as_u16(), sent_at);
             let judged = self.judge(
                 configured,
                 connection,
@@ -131,19 +131,29 @@ impl Inner {
         headers: &HeaderMap,
         body: impl FnOnce() -> Value,
     ) -> Judged {
-        let headers_seen = headers_value(headers);
-        // A body of records is not looked at: what it tells is in the records.
-        let body = if status >= 400 { body() } else { Value::Null };
         let document = &configured.document;
+        // A body of records is not looked at: what it tells is in the records.
+        let told = match status {
+            ..400 => document.header_quotas(|name| header_text(headers, name)),
+            _ => None,
+        };
+        let (told, session_expired) = match told {
+            Some(told) => (told, false),
+            None => {
+                let headers = headers_value(headers);
+                let body = if status < 400 { Value::Null } else { body() };
+                (
+                    document.quotas(&headers, status, &body),
+                    status >= 400 && document.session_expired(status, &headers, &body),
+                )
+            }
+        };
         let now_ms = self.clock.now_ms();
-        let quotas = quota::readings(document.quotas(&headers_seen, status, &body), headers, now_ms);
-        if !quotas.is_empty() {
-            self.quotas
-                .insert(connection.id.clone(), Arc::new((quotas.clone(), now_ms)));
-        }
+        let quotas = quota::readings(told, headers, now_ms);
+        self.quotas.remember(&connection.id, &quotas, now_ms);
         Judged {
             quotas,
-            session_expired: status >= 400 && document.session_expired(status, &headers_seen, &body),
+            session_expired,
         }
     }
 
@@ -203,7 +213,7 @@ fn origin_of(configured: &Configured, stored: Option<&str>) -> Result<Origin, Ca
         .ok_or_else(|| CallError::Misconfigured {
             what: "the connection has no API host, and the provider's document names none".to_owned(),
         })?;
-    configured.api_hosts.check(text).map_err(|_| CallError::Refused {
+    configured.api_origin(text).map_err(|_| CallError::Refused {
         what: "the connection's API host is no longer one of the provider's",
     })
 }
@@ -286,19 +296,4 @@ pub(crate) fn add_document_headers(
         headers.insert(header, value);
     }
     Ok(())
-}
-
-/// `crosswalk_upstream_request_duration_seconds`.
-pub(crate) fn observe(provider: &str, status: u16, sent_at: Instant) {
-    let class = match status {
-        ..400 => "ok",
-        400..500 => "client_error",
-        _ => "server_error",
-    };
-    metrics::histogram!(
-        "crosswalk_upstream_request_duration_seconds",
-        "provider" => provider.to_owned(),
-        "outcome" => class,
-    )
-    .record(sent_at.elapsed().as_secs_f64());
 }

@@ -4,9 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mapping::{Catalog, ProviderDocument};
+use metrics::Histogram;
 use model::{Limits, Secret};
+use moka::sync::Cache;
+use tokio::time::Instant;
 
 use crate::hosts::{HostError, HostRules, Origin};
+
+/// Origins of APIs remembered for each provider.
+const API_ORIGINS_MAX: u64 = 10_000;
 
 /// What the operator configures.
 #[derive(Debug, Clone)]
@@ -103,7 +109,51 @@ pub(crate) struct Configured {
     pub(crate) document: Arc<ProviderDocument>,
     pub(crate) app: App,
     pub(crate) api_hosts: HostRules,
+    /// Texts that `api_hosts` has let pass. The rules stay as they are while the process runs, and reading an origin
+    /// strictly costs more than a call's other checks together.
+    api_origins: Cache<String, Origin>,
+    /// How long calls took.
+    pub(crate) durations: Durations,
     logins: HashMap<String, Login>,
+}
+
+/// `crosswalk_upstream_request_duration_seconds` of one provider, by outcome; made once, since each call writes to it.
+pub(crate) struct Durations {
+    ok: Histogram,
+    client_error: Histogram,
+    server_error: Histogram,
+}
+
+impl Durations {
+    fn new(provider: &str) -> Self {
+        let of = |outcome: &'static str| {
+            metrics::histogram!(
+                "crosswalk_upstream_request_duration_seconds",
+                "provider" => provider.to_owned(),
+                "outcome" => outcome,
+            )
+        };
+        Self {
+            ok: of("ok"),
+            client_error: of("client_error"),
+            server_error: of("server_error"),
+        }
+    }
+
+    pub(crate) fn record(&self, status: u16, sent_at: Instant) {
+        let histogram = match status {
+            ..400 => &self.ok,
+            400..500 => &self.client_error,
+            _ => &self.server_error,
+        };
+        histogram.record(sent_at.elapsed().as_secs_f64());
+    }
+}
+
+impl std::fmt::Debug for Durations {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Durations").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -114,6 +164,16 @@ struct Login {
 }
 
 impl Configured {
+    /// An API's origin, checked.
+    pub(crate) fn api_origin(&self, text: &str) -> Result<Origin, HostError> {
+        if let Some(origin) = self.api_origins.get(text) {
+            return Ok(origin);
+        }
+        let origin = self.api_hosts.check(text)?;
+        self.api_origins.insert(text.to_owned(), origin.clone());
+        Ok(origin)
+    }
+
     /// The login origin of an environment. `login_host` is a host or an origin, for environments that need one.
     pub(crate) fn login_origin(
         &self,
@@ -304,6 +364,8 @@ fn configure(
         document: Arc::clone(document),
         app,
         api_hosts,
+        api_origins: Cache::new(API_ORIGINS_MAX),
+        durations: Durations::new(&document.name),
         logins,
     })
 }

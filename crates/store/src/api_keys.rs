@@ -194,7 +194,7 @@ impl Store {
     }
 
     async fn key(&self, public_id: &str) -> Result<Arc<CachedKey>, StoreError> {
-        let load = async {
+        let load = || async {
             let sql = "SELECT id, tenant_id, secret_hash, scopes, expires_at_ms FROM api_keys \
                        WHERE public_id = $1 AND revoked_at_ms IS NULL";
             let rows = self

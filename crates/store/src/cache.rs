@@ -48,11 +48,11 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// The value of `key`, from memory if it is still good, else from `load`.
     ///
     /// While the database does not answer, a value that nobody has changed since is served for up to ten minutes.
-    pub(crate) async fn get(
+    pub(crate) async fn get<L: Future<Output = Result<V, StoreError>>>(
         &self,
         key: &str,
         topics: &[Topic],
-        load: impl Future<Output = Result<V, StoreError>>,
+        load: impl FnOnce() -> L,
     ) -> Result<V, StoreError> {
         let stamp = self.changes.stamp(topics);
         let cached = self.entries.get(key).filter(|entry| entry.stamp == stamp);
@@ -64,7 +64,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
                 return Ok(entry.value.clone());
             }
         }
-        match (load.await, cached) {
+        // Kept out of the future that a warm request carries about: a database's call is a large one.
+        match (Box::pin(load()).await, cached) {
             (Ok(value), _) => {
                 self.put(key, stamp, now_ms, value.clone());
                 Ok(value)

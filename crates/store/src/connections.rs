@@ -145,7 +145,7 @@ impl Store {
         tenant: &Tenant,
         id: &ConnectionId,
     ) -> Result<Arc<Connection>, StoreError> {
-        let load = async { self.load_connection(tenant, id).await.map(Arc::new) };
+        let load = || async { self.load_connection(tenant, id).await.map(Arc::new) };
         self.inner
             .connections
             .get(&key(tenant, id), &[topic(id)], load)
@@ -178,7 +178,7 @@ impl Store {
         }
         let key = format!("{}\n{provider}\n{external_id}", tenant.id());
         let find = || self.find_external_id(tenant, provider, external_id);
-        let id = self.inner.external_ids.get(&key, &[], find()).await?;
+        let id = self.inner.external_ids.get(&key, &[], find).await?;
         // Which connection carries the id may have changed; the connection itself tells.
         match self.connection(tenant, &id).await {
             Ok(connection)
@@ -401,7 +401,7 @@ impl Store {
         tenant: &Tenant,
         id: &ConnectionId,
     ) -> Result<Arc<VersionedTokens>, StoreError> {
-        let load = self.load_tokens(tenant, id);
+        let load = || self.load_tokens(tenant, id);
         self.inner.tokens.get(&key(tenant, id), &[topic(id)], load).await
     }
 

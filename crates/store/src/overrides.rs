@@ -224,7 +224,7 @@ impl Store {
     ) -> Result<Arc<Vec<MappingOverride>>, StoreError> {
         let key = format!("{}/{}/{resource}", tenant.id(), connection.id);
         let topics = [topic_of(tenant, &OverrideLevel::Tenant), topic(&connection.id)];
-        let load = async {
+        let load = || async {
             let sql = concat!(
                 "SELECT ",
                 columns!(),

@@ -197,12 +197,12 @@ fn what_the_provider_sends_itself_passes_unchanged_and_the_other_family_is_fille
     assert_eq!(
         texts(rate_limit_headers_for(&read, &upstream, Dialect::Both)),
         pairs(&[
-            ("retry-after", "Sat, 21 Nov 2026 22:01:30 GMT"),
+            ("ratelimit-policy", "\"default\";q=100"),
+            ("ratelimit", "\"default\";r=50;t=5"),
             ("ratelimit-limit", "100, 100;w=10"),
             ("ratelimit-remaining", "50"),
             ("ratelimit-reset", "5"),
-            ("ratelimit-policy", "\"default\";q=100"),
-            ("ratelimit", "\"default\";r=50;t=5"),
+            ("retry-after", "Sat, 21 Nov 2026 22:01:30 GMT"),
         ])
     );
     let upstream = headers(&[

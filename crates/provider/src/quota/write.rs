@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use mapping::Quota;
 
@@ -48,10 +49,13 @@ impl Dialect {
 pub fn rate_limit_headers(readings: &[QuotaReading], dialect: Dialect) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::with_capacity(5);
     if dialect.writes_ietf() {
-        let policies: Vec<String> = readings.iter().filter_map(policy_item).collect();
-        push(&mut headers, POLICY, &policies.join(", "));
-        let limits: Vec<String> = readings.iter().map(limit_item).collect();
-        push(&mut headers, RATE_LIMIT, &limits.join(", "));
+        let (mut policies, mut limits) = (String::new(), String::new());
+        for reading in readings {
+            push_policy(&mut policies, reading);
+            push_limit(&mut limits, reading);
+        }
+        push(&mut headers, POLICY, policies);
+        push(&mut headers, RATE_LIMIT, limits);
     }
     if dialect.writes_legacy()
         && let Some(tightest) = readings
@@ -59,11 +63,11 @@ pub fn rate_limit_headers(readings: &[QuotaReading], dialect: Dialect) -> Vec<(H
             .min_by(|left, right| used_up(left).total_cmp(&used_up(right)))
     {
         if let Some(limit) = tightest.limit {
-            push(&mut headers, LIMIT, &limit.to_string());
+            headers.push((LIMIT, limit.into()));
         }
-        push(&mut headers, REMAINING, &tightest.remaining.to_string());
+        headers.push((REMAINING, tightest.remaining.into()));
         if let Some(reset_s) = tightest.reset_s {
-            push(&mut headers, RESET, &reset_s.to_string());
+            headers.push((RESET, reset_s.into()));
         }
     }
     headers
@@ -76,31 +80,26 @@ pub fn rate_limit_headers_for(
     upstream: &HeaderMap,
     dialect: Dialect,
 ) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::new();
-    let mut forwarded = vec![http::header::RETRY_AFTER];
-    if dialect != Dialect::Off {
-        forwarded.extend([POLICY, RATE_LIMIT, LIMIT, REMAINING, RESET]);
-    }
-    for name in &forwarded {
-        headers.extend(
-            upstream
-                .get_all(name)
-                .iter()
-                .map(|value| (name.clone(), value.clone())),
-        );
+    let mut headers = rate_limit_headers(readings, dialect);
+    let sent = |name: &HeaderName| upstream.contains_key(name);
+    let own: &[HeaderName] = match dialect {
+        Dialect::Off => &[],
+        _ => &[POLICY, RATE_LIMIT, LIMIT, REMAINING, RESET],
+    };
+    if !sent(&RETRY_AFTER) && !own.iter().any(sent) {
+        return headers;
     }
     // A family that the provider speaks is not mixed with our own numbers.
-    let speaks_ietf = upstream.contains_key(RATE_LIMIT) || upstream.contains_key(POLICY);
-    let speaks_legacy = [LIMIT, REMAINING, RESET]
-        .iter()
-        .any(|name| upstream.contains_key(name));
-    let ours = rate_limit_headers(readings, dialect)
-        .into_iter()
-        .filter(|(name, _)| {
-            let ietf = *name == POLICY || *name == RATE_LIMIT;
-            if ietf { !speaks_ietf } else { !speaks_legacy }
-        });
-    headers.extend(ours);
+    let speaks_ietf = [RATE_LIMIT, POLICY].iter().any(sent);
+    let speaks_legacy = [LIMIT, REMAINING, RESET].iter().any(sent);
+    headers.retain(|(name, _)| {
+        let ietf = *name == POLICY || *name == RATE_LIMIT;
+        if ietf { !speaks_ietf } else { !speaks_legacy }
+    });
+    for name in own.iter().chain([&RETRY_AFTER]) {
+        let values = upstream.get_all(name).iter();
+        headers.extend(values.map(|value| (name.clone(), value.clone())));
+    }
     headers
 }
 
@@ -115,38 +114,44 @@ fn used_up(reading: &QuotaReading) -> f64 {
     }
 }
 
-fn policy_item(reading: &QuotaReading) -> Option<String> {
-    let mut item = format!("{};q={}", string(&reading.policy), integer(reading.limit?));
+fn push_policy(list: &mut String, reading: &QuotaReading) {
+    let Some(limit) = reading.limit else {
+        return;
+    };
+    push_string(list, &reading.policy);
+    push_parameter(list, "q", limit);
     if let Some(unit) = reading.unit.as_deref().filter(|unit| *unit != "requests") {
-        item.push_str(";qu=");
-        item.push_str(&string(unit));
+        list.push_str(";qu=");
+        push_quoted(list, unit);
     }
     if let Some(window_s) = reading.window_s {
-        push_parameter(&mut item, "w", window_s);
+        push_parameter(list, "w", window_s);
     }
-    Some(item)
 }
 
-fn limit_item(reading: &QuotaReading) -> String {
-    let mut item = format!("{};r={}", string(&reading.policy), integer(reading.remaining));
+fn push_limit(list: &mut String, reading: &QuotaReading) {
+    push_string(list, &reading.policy);
+    push_parameter(list, "r", reading.remaining);
     if let Some(reset_s) = reading.reset_s {
-        push_parameter(&mut item, "t", reset_s);
+        push_parameter(list, "t", reset_s);
     }
-    item
 }
 
-fn push_parameter(item: &mut String, name: &str, number: u64) {
+fn push_parameter(list: &mut String, name: &str, number: u64) {
     // Writing to a String cannot fail.
-    let _ = write!(item, ";{name}={}", integer(number));
+    let _ = write!(list, ";{name}={}", number.min(INTEGER_MAX));
 }
 
-fn integer(number: u64) -> u64 {
-    number.min(INTEGER_MAX)
+/// The next item of a list.
+fn push_string(list: &mut String, text: &str) {
+    if !list.is_empty() {
+        list.push_str(", ");
+    }
+    push_quoted(list, text);
 }
 
 /// A structured-field String; what it cannot hold becomes `-`.
-fn string(text: &str) -> String {
-    let mut written = String::with_capacity(text.len() + 2);
+fn push_quoted(written: &mut String, text: &str) {
     written.push('"');
     for character in text.chars() {
         match character {
@@ -159,14 +164,13 @@ fn string(text: &str) -> String {
         }
     }
     written.push('"');
-    written
 }
 
-fn push(headers: &mut Vec<(HeaderName, HeaderValue)>, name: HeaderName, value: &str) {
+fn push(headers: &mut Vec<(HeaderName, HeaderValue)>, name: HeaderName, value: String) {
     if value.is_empty() {
         return;
     }
-    if let Ok(value) = HeaderValue::from_str(value) {
+    if let Ok(value) = HeaderValue::try_from(value) {
         headers.push((name, value));
     }
 }

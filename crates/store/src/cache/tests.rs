@@ -28,7 +28,7 @@ fn fixture(is_shared: bool) -> Fixture {
 
 impl Fixture {
     async fn get(&self, load: Result<i32, StoreError>) -> Result<i32, StoreError> {
-        self.cache.get("key", &self.topics, async { load }).await
+        self.cache.get("key", &self.topics, || async { load }).await
     }
 }
 
@@ -49,7 +49,7 @@ async fn a_value_is_loaded_once_until_its_topic_changes() {
 #[tokio::test]
 async fn a_change_while_loading_is_not_lost() {
     let fixture = fixture(false);
-    let load = async {
+    let load = || async {
         fixture.changes.announce(&fixture.topics);
         Ok(1)
     };

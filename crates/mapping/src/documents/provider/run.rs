@@ -1,5 +1,7 @@
 //! What a provider's document says about what came back.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -92,13 +94,19 @@ impl ProviderDocument {
         evaluate("session.expired", expression, fields, &FAST).is_ok_and(|answer| answer == Value::Bool(true))
     }
 
-    /// The allowances that a reply tells about; header names in lower case. What makes no sense is left out.
-    pub fn quotas(&self, headers: &Value, status: u16, body: &Value) -> Vec<Quota> {
+    /// The allowances that the headers of a successful reply tell, read by the document's patterns; `header` gives a
+    /// header's text by its lower-case name. `None` when the document has no patterns.
+    ///
+    /// Nearly every reply goes this way: an expression costs more than the rest of a proxied call.
+    pub fn header_quotas<'a>(&self, header: impl Fn(&str) -> Option<Cow<'a, str>>) -> Option<Vec<Quota>> {
         let told = &self.patterns.quota_headers;
-        // Nearly every reply ends here: an expression costs more than the rest of a proxied call.
-        if status < 400 && !told.is_empty() {
-            return told.iter().filter_map(|quota| quota.read(headers)).collect();
-        }
+        let read = |quota: &QuotaHeader| quota.read(&header(&quota.header)?);
+        (!told.is_empty()).then(|| told.iter().filter_map(read).collect())
+    }
+
+    /// The allowances that a reply tells about, by the document's expression; header names in lower case. What makes no
+    /// sense is left out.
+    pub fn quotas(&self, headers: &Value, status: u16, body: &Value) -> Vec<Quota> {
         let Some(expression) = &self.expressions.quota else {
             return Vec::new();
         };
@@ -310,9 +318,9 @@ fn by_status(status: u16) -> Fault {
 }
 
 impl QuotaHeader {
-    /// What the header tells; nothing when it is missing or of another form.
-    fn read(&self, headers: &Value) -> Option<Quota> {
-        let found = self.pattern.captures(headers.get(&self.header)?.as_str()?)?;
+    /// What the header tells; nothing when it is of another form.
+    fn read(&self, text: &str) -> Option<Quota> {
+        let found = self.pattern.captures(text)?;
         let number = |name: &str| found.name(name)?.as_str().parse::<u64>().ok();
         let limit = number("limit");
         let remaining = number("remaining").or_else(|| Some(limit?.saturating_sub(number("used")?)))?;

@@ -204,7 +204,12 @@ fn a_refresh_cures_only_an_expired_session() {
 }
 
 fn quotas(line: &str) -> Value {
-    json!(salesforce().quotas(&json!({"sforce-limit-info": line}), 200, &Value::Null))
+    let header = |name: &str| (name == "sforce-limit-info").then(|| line.into());
+    json!(
+        salesforce()
+            .header_quotas(header)
+            .expect("the document has patterns")
+    )
 }
 
 fn quota(policy: &str, limit: impl Into<Value>, remaining: u64, window_s: impl Into<Value>) -> Value {
@@ -244,8 +249,13 @@ fn allowances_are_read_in_all_their_forms() {
     ] {
         assert_eq!(quotas(garbage), json!([]), "{garbage}");
     }
+    assert!(
+        salesforce()
+            .header_quotas(|_| None)
+            .is_some_and(|told| told.is_empty())
+    );
     for headers in [json!({}), Value::Null, json!({"sforce-limit-info": ["a"]})] {
-        assert!(salesforce().quotas(&headers, 200, &Value::Null).is_empty());
+        assert!(salesforce().quotas(&headers, 403, &Value::Null).is_empty());
     }
 }
 
