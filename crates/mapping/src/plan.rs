@@ -62,6 +62,10 @@ pub struct FilterRule {
     /// The kind of its values.
     #[serde(rename = "type")]
     pub kind: FieldKind,
+    /// For a unified field whose values are not the provider's: what each of them is there, `won: {IsWon: true}`. All
+    /// that a value names must hold. Empty when the provider's field holds the values as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
 /// What `expand=` adds.

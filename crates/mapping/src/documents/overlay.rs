@@ -207,6 +207,9 @@ impl Merged {
         document: &ResourceDocument,
         mistakes: &mut Vec<DocumentError>,
     ) {
+        for (name, rule) in &document.filters {
+            mistakes.extend(rule.as_ref().and_then(|rule| value_mistake(source, name, rule)));
+        }
         let mut laid = Vec::new();
         {
             let mut check = |kind: &str, name: &str, paths: &[&str]| {
@@ -224,7 +227,10 @@ impl Merged {
                 wrong.is_none()
             };
             for (name, rule) in &document.filters {
-                let paths: Vec<&str> = rule.iter().map(|rule| rule.field.as_str()).collect();
+                let named = rule.iter().flat_map(|rule| rule.values.values());
+                let named = named.flat_map(|fields| fields.keys().map(String::as_str));
+                let own = rule.iter().map(|rule| rule.field.as_str());
+                let paths: Vec<&str> = own.chain(named).collect();
                 if check("filters", name, &paths) {
                     laid.push((format!("filters.{name}"), rule.is_some()));
                     put(&mut self.filters, name, rule.clone());
@@ -403,6 +409,19 @@ fn put<T>(entries: &mut BTreeMap<String, T>, name: &str, entry: Option<T>) {
             entries.remove(name);
         }
     }
+}
+
+/// What is wrong with the values of a filter: each must say of at least one field which single value it has.
+fn value_mistake(source: Source<'_>, name: &str, rule: &FilterRule) -> Option<DocumentError> {
+    let is_wrong = |fields: &BTreeMap<String, Value>| {
+        fields.is_empty() || fields.values().any(|value| value.is_array() || value.is_object())
+    };
+    let (value, _) = rule.values.iter().find(|(_, fields)| is_wrong(fields))?;
+    Some(DocumentError::new(
+        source.name,
+        Some(&format!("filters.{name}.values.{value}")),
+        "needs at least one field of the provider, each with a text, a number, true, false or null",
+    ))
 }
 
 fn not_a_name(source: Source<'_>, key: &str, name: &str) -> DocumentError {

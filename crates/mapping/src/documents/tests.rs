@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -6,8 +7,10 @@ use serde_json::{Value, json};
 use super::{Catalog, OverrideSource};
 use crate::{DocumentError, Method, Plan};
 
-fn catalog() -> Catalog {
-    Catalog::embedded().unwrap_or_else(|error| panic!("{error}"))
+/// Read once: reading compiles every document that ships.
+fn catalog() -> &'static Catalog {
+    static CATALOG: OnceLock<Catalog> = OnceLock::new();
+    CATALOG.get_or_init(|| Catalog::embedded().unwrap_or_else(|error| panic!("{error}")))
 }
 
 fn plan(overrides: &[&str]) -> Result<std::sync::Arc<Plan>, DocumentError> {
@@ -185,6 +188,39 @@ fn a_mistake_names_its_place() {
         found.message.contains("float") && found.line == Some(1),
         "{found}"
     );
+}
+
+#[test]
+fn values_of_a_filter_say_what_they_are_with_the_provider() {
+    let document = "filters: {status: {field: Closed__c, type: boolean, values: {open: {Closed__c: false}, lost: {Closed__c: true, Won__c: null}}}}\n";
+    let rule = plan(&[document]).unwrap().filters["status"].clone();
+    let json = json!({
+        "field": "Closed__c", "type": "boolean",
+        "values": {"open": {"Closed__c": false}, "lost": {"Closed__c": true, "Won__c": null}}
+    });
+    assert_eq!(serde_json::to_value(&rule).unwrap(), json);
+    let plain = plan(&["filters: {status: {field: Closed__c, type: boolean}}\n"]).unwrap();
+    assert_eq!(
+        serde_json::to_value(&plain.filters["status"]).unwrap(),
+        json!({"field": "Closed__c", "type": "boolean"})
+    );
+    for (values, words) in [
+        ("{open: {}}", "filters.status.values.open"),
+        ("{open: {Closed__c: [true]}}", "filters.status.values.open"),
+        (
+            "{open: {Closed__c: {a: 1}}}",
+            "needs at least one field of the provider",
+        ),
+        (
+            "{open: {\"Closed__c = true OR Id\": false}}",
+            "is not a field's name",
+        ),
+    ] {
+        let found = mistake(&format!(
+            "filters: {{status: {{field: Closed__c, type: boolean, values: {values}}}}}\n"
+        ));
+        assert!(found.to_string().contains(words), "{values}: {found}");
+    }
 }
 
 #[test]

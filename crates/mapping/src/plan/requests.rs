@@ -39,7 +39,8 @@ impl Plan {
 
     /// The provider's record to write: the request body mapping's, with `field_map` and `custom_fields` merged in.
     ///
-    /// A key that the caller gave as `null` is `null` in it; a key not given is absent.
+    /// A key that the caller gave as `null` is `null` in it; a key not given is absent. A field that only some orgs have
+    /// is not cleared where it does not exist: providers refuse the whole record for its name.
     pub fn request_body(
         &self,
         method: Method,
@@ -60,6 +61,9 @@ impl Plan {
                 Some(other) => return Err(shape_error(&layer.level, part, "an object", kind_of(&other))),
             }
         }
+        body.retain(|name, value| {
+            !value.is_null() || !self.optional_fields.contains(name) || (input.field_kinds)(name).is_some()
+        });
         for (name, field) in &self.field_map {
             // A field of another record is read through its path; it cannot be written through it.
             if let Some(value) = input.body.get(name)
