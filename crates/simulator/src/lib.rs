@@ -1,7 +1,9 @@
-//! A Salesforce to develop and test against, sharing no code with what it tests.
+//! A Salesforce to develop and test against, sharing no code with what it tests; beside it, on the same listener, a small
+//! HubSpot.
 //!
 //! One process plays one org: OAuth with pages and token endpoint, the REST data API, and a control plane
 //! below `/__control` through which tests break it and read back what it saw (`GET /__control` lists the routes).
+//! The HubSpot portal answers below `/oauth`, `/crm` and `/account-info`, with the same app, users' password and clock.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -14,6 +16,7 @@
 
 mod control;
 mod http;
+mod hubspot;
 mod oauth;
 pub mod org;
 mod query;
@@ -27,6 +30,8 @@ use tokio::task::JoinHandle;
 use crate::control::settings::{DuplicateBlock, Settings, UninstalledApp};
 use crate::http::server;
 use crate::http::state::Simulator;
+use crate::hubspot::portal::Portal;
+pub use crate::hubspot::portal::PortalOptions;
 pub use crate::org::{Org, OrgOptions};
 
 /// How a simulator starts. The control plane can change most of it while it runs.
@@ -36,6 +41,8 @@ pub struct Options {
     pub bind: SocketAddr,
     /// The rows and features of the org.
     pub org: OrgOptions,
+    /// The rows of the HubSpot portal; its seed and time are the org's.
+    pub portal: PortalOptions,
     /// Consumer key of the one app.
     pub client_id: String,
     /// Its consumer secret.
@@ -59,6 +66,7 @@ impl Default for Options {
         Self {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             org: OrgOptions::default(),
+            portal: PortalOptions::default(),
             client_id: "simulator-client-id".to_owned(),
             client_secret: "simulator-client-secret".to_owned(),
             redirect_uris: Vec::new(),
@@ -73,15 +81,22 @@ impl Default for Options {
 
 /// The provider name under which other crates find what they need to talk to this simulator.
 pub const PROVIDER: &str = "salesforce";
-/// Username of the admin of every simulated org.
+/// The name of the small second provider on the same listener.
+pub const SECOND_PROVIDER: &str = "hubspot";
+/// Username of the admin of every simulated org and portal.
 pub const USERNAME: &str = "avery.admin@crosswalk.example";
-/// Password of every user of every simulated org.
+/// Password of every user of every simulated org and portal.
 pub const PASSWORD: &str = oauth::PASSWORD;
 
 /// Longest life of an authorization code, milliseconds.
 const CODE_TTL_MS: i64 = 15 * 60_000;
 /// Life of a query locator, milliseconds.
 const LOCATOR_TTL_MS: i64 = 48 * 3_600_000;
+/// Life of an access token of the portal, milliseconds; it does not slide.
+const HUBSPOT_TOKEN_TTL_MS: i64 = 30 * 60_000;
+/// Calls of ten seconds, and searches of one second, that the portal bears. The real one bears 110 and 5, which a test
+/// suite would use up: tests of limits set them.
+const HUBSPOT_CALLS: usize = 10_000;
 /// Live grants of one user and app.
 const GRANTS_PER_USER: usize = 5;
 
@@ -98,9 +113,11 @@ pub async fn start(options: Options) -> std::io::Result<Running> {
     let listener = TcpListener::bind(options.bind).await?;
     let address = listener.local_addr()?;
     let settings = settings_of(&options);
+    let portal = Portal::new(options.portal, options.org.seed, options.org.now_ms);
     let org = Arc::new(Org::new(options.org));
     let simulator = Arc::new(Simulator::new(
         org,
+        portal,
         (options.client_id, options.client_secret),
         options.redirect_uris,
         settings,
@@ -141,6 +158,10 @@ fn settings_of(options: &Options) -> Settings {
         view_setup: true,
         instance_url: None,
         identity_host: None,
+        hubspot_token_ttl_ms: HUBSPOT_TOKEN_TTL_MS,
+        hubspot_interval_limit: HUBSPOT_CALLS,
+        hubspot_search_limit: HUBSPOT_CALLS,
+        hubspot_daily_headers: true,
     }
 }
 

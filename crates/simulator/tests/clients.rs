@@ -18,7 +18,7 @@ fn is_there(program: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jsforce_and_simple_salesforce_work_unchanged() {
+async fn jsforce_simple_salesforce_and_the_hubspot_client_work_unchanged() {
     let missing: Vec<&str> = ["bash", "node", "npm", "python3"]
         .into_iter()
         .filter(|program| !is_there(program))

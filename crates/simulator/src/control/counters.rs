@@ -60,7 +60,8 @@ impl Counters {
         self.requests_total += 1;
         self.concurrent += 1;
         self.concurrent_max = self.concurrent_max.max(self.concurrent);
-        let mut route = format!("{} {}", call.method, call.path);
+        let path = shown_path(call);
+        let mut route = format!("{} {path}", call.method);
         if self.by_route.len() >= ROUTES_APART && !self.by_route.contains_key(&route) {
             "(other)".clone_into(&mut route);
         }
@@ -73,7 +74,7 @@ impl Counters {
         }
         self.last_number += 1;
         let mut seen = json!({
-            "number": self.last_number, "at_ms": now_ms, "method": call.method, "path": call.path,
+            "number": self.last_number, "at_ms": now_ms, "method": call.method, "path": path,
             "query": call.query.iter().map(|(key, value)| json!([key, value])).collect::<Vec<_>>(),
             "headers": headers(call), "body_bytes": call.body.len(), "status": null,
         });
@@ -124,9 +125,20 @@ impl Counters {
     }
 }
 
-/// A POST to the token endpoint.
-pub(crate) fn is_token_post(call: &Call) -> bool {
-    call.method == "POST" && call.path.trim_end_matches('/') == "/services/oauth2/token"
+/// A POST to a token endpoint.
+fn is_token_post(call: &Call) -> bool {
+    let path = call.path.trim_end_matches('/');
+    call.method == "POST" && ["/services/oauth2/token", "/oauth/v1/token"].contains(&path)
+}
+
+/// The path, without the tokens that HubSpot puts into some.
+fn shown_path(call: &Call) -> String {
+    for prefix in ["/oauth/v1/access-tokens/", "/oauth/v1/refresh-tokens/"] {
+        if let Some(token) = call.path.strip_prefix(prefix) {
+            return format!("{prefix}redacted:{}", fingerprint(token));
+        }
+    }
+    call.path.clone()
 }
 
 /// A short name of a secret: the first twelve characters of its SHA-256.

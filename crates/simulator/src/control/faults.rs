@@ -7,6 +7,8 @@ use super::hostile::Shape;
 use crate::http::call::{Call, value_of};
 use crate::http::errors::{self, MAINTENANCE_PAGE};
 use crate::http::reply::Reply;
+use crate::http::state::Simulator;
+use crate::hubspot;
 
 /// Whether the request is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,8 +31,10 @@ pub(crate) enum Limit {
     Concurrent,
     /// 403, long-running calls, older text.
     ConcurrentOld,
-    /// 429 of an edge in front.
+    /// 429 of an edge in front; of the HubSpot portal, that of ten seconds.
     Http429,
+    /// 429 of the portal's searches.
+    Secondly,
 }
 
 /// What goes wrong.
@@ -221,8 +225,13 @@ impl FaultBoard {
 }
 
 impl Effect {
-    /// The answer of an effect that is an ordinary answer; `None` for the others.
-    pub(crate) fn reply(&self) -> Option<Reply> {
+    /// The answer of an effect that is an ordinary answer, in the words of whom was called; `None` for the others.
+    pub(crate) fn reply(&self, simulator: &Simulator, call: &Call) -> Option<Reply> {
+        if hubspot::is_ours(&call.path)
+            && let Some(reply) = self.portal_reply(simulator)
+        {
+            return Some(reply);
+        }
         Some(match self {
             Self::Status {
                 status,
@@ -265,12 +274,57 @@ impl Effect {
     }
 }
 
+impl Effect {
+    /// The effects that the portal words differently.
+    fn portal_reply(&self, simulator: &Simulator) -> Option<Reply> {
+        use hubspot::errors::{self, Fault, Policy};
+        let random = &simulator.random;
+        let fault = match self {
+            Self::TokenError {
+                error,
+                error_description,
+                status,
+            } => return Some(errors::token_error(random, *status, error, error_description)),
+            Self::Error {
+                status,
+                code,
+                message,
+                ..
+            } => {
+                let fault = Fault::new(*status, None, message.clone());
+                fault.with("category", Value::from(code.as_str()))
+            }
+            Self::Limit { limit } => {
+                let reply = errors::over(match limit {
+                    Limit::Daily => Policy::Daily,
+                    Limit::Secondly => Policy::Secondly,
+                    Limit::Concurrent | Limit::ConcurrentOld | Limit::Http429 => Policy::TenSecondly,
+                })
+                .reply(random);
+                let is_search = *limit == Limit::Secondly;
+                return Some(if is_search {
+                    reply
+                } else {
+                    hubspot::limits::with_headers(simulator, reply)
+                });
+            }
+            Self::SessionInvalid {} => {
+                let now_ms = simulator.clock.now_ms();
+                errors::expired(now_ms, now_ms)
+            }
+            Self::SessionNotForRest {} => errors::missing_scopes(&["crm.objects.contacts.read".to_owned()]),
+            _ => return None,
+        };
+        Some(fault.reply(random))
+    }
+}
+
 fn limit_reply(limit: Limit) -> Reply {
     let message = match limit {
         Limit::Daily => return errors::daily_limit(),
         Limit::Concurrent => "ConcurrentPerOrgLongTxn Limit exceeded.",
         Limit::ConcurrentOld => "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
-        Limit::Http429 => {
+        Limit::Http429 | Limit::Secondly => {
             return errors::refuse(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests, slow down.")
                 .with("Retry-After", "7".to_owned());
         }

@@ -28,6 +28,10 @@
 //! | `POST /__control/duplicate_rules` | `{"object","on","allow_save"?}` |
 //! | `POST /__control/assignment_rules` | `{"object","owner_id"}`; a null `owner_id` takes the rule away |
 //! | `GET, POST /__control/records/{object}` | raw rows; POST creates one as the admin |
+//! | `POST /__control/hubspot/session` | `{"email"?,"scope"?}` → the portal's token answer with `hub_id` and `user` |
+//! | `POST /__control/hubspot/{kill_sessions,expire_sessions,revoke_grants}` | `{"email"?}`; those above, without a username, do the same |
+//! | `POST /__control/hubspot/properties` | `{"action","object","name"?,"to"?,"spec"?}`; actions: hide, show, rename, add, remove |
+//! | `GET, POST /__control/hubspot/records/{object}` | raw records, archived ones too; POST creates one |
 //! | `POST /__control/reset` | settings, faults, counters, clock, sessions and locators as at the start; rows stay |
 
 pub(crate) mod clock;

@@ -7,6 +7,7 @@ use crate::http::call::Call;
 use crate::http::errors;
 use crate::http::reply::{Content, Reply};
 use crate::http::state::Simulator;
+use crate::hubspot;
 use crate::oauth::token;
 use crate::org::{Caller, DmlOptions};
 
@@ -53,12 +54,16 @@ pub(crate) fn serve(simulator: &Simulator, call: &Call) -> Reply {
     }
 }
 
+fn routes() -> Vec<&'static str> {
+    ROUTES.iter().chain(&hubspot::control::ROUTES).copied().collect()
+}
+
 fn unknown(call: &Call) -> String {
     format!(
         "{} {} is no route of the control plane; they are: {}",
         call.method,
         call.path,
-        ROUTES.join(", ")
+        routes().join(", ")
     )
 }
 
@@ -66,7 +71,7 @@ fn route(simulator: &Simulator, call: &Call, body: &Map<String, Value>) -> Optio
     let segments = call.segments();
     let names: Vec<&str> = segments.iter().skip(1).map(String::as_str).collect();
     Some(match (call.method.as_str(), names.as_slice()) {
-        ("GET", []) => Ok(json!({"routes": ROUTES})),
+        ("GET", []) => Ok(json!({"routes": routes()})),
         ("GET", ["settings"]) => {
             serde_json::to_value(simulator.settings()).map_err(|error| error.to_string())
         }
@@ -93,20 +98,35 @@ fn route(simulator: &Simulator, call: &Call, body: &Map<String, Value>) -> Optio
                 .oauth()
                 .sessions
                 .end(|_, session| user.is_none_or(|user| session.user_id == user));
-            json!({"ended": ended})
+            let others = if user.is_none() {
+                simulator.portal.oauth().end(None)
+            } else {
+                0
+            };
+            json!({"ended": ended + others})
         }),
         ("POST", ["expire_sessions"]) => with_user(simulator, body, |user| {
             let expired = simulator
                 .oauth()
                 .sessions
                 .expire(|session| user.is_none_or(|user| session.user_id == user));
-            json!({"expired": expired})
+            let now_ms = simulator.clock.now_ms();
+            let others = if user.is_none() {
+                simulator.portal.oauth().expire(None, now_ms)
+            } else {
+                0
+            };
+            json!({"expired": expired + others})
         }),
-        ("POST", ["revoke_grants"]) => with_user(
-            simulator,
-            body,
-            |user| json!({"revoked": simulator.oauth().revoke_all(user)}),
-        ),
+        ("POST", ["revoke_grants"]) => with_user(simulator, body, |user| {
+            let revoked = simulator.oauth().revoke_all(user);
+            let others = if user.is_none() {
+                simulator.portal.oauth().revoke(|_, _| true)
+            } else {
+                0
+            };
+            json!({"revoked": revoked + others})
+        }),
         ("POST", ["fields"]) => change_field(simulator, body),
         ("POST", ["validation_rules"]) => validation_rule(simulator, body),
         ("POST", ["duplicate_rules"]) => duplicate_rule(simulator, body),
@@ -119,6 +139,7 @@ fn route(simulator: &Simulator, call: &Call, body: &Map<String, Value>) -> Optio
             simulator.reset();
             Ok(json!({}))
         }
+        (method, ["hubspot", names @ ..]) => return hubspot::control::route(simulator, method, names, body),
         _ => return None,
     })
 }

@@ -101,6 +101,14 @@ pub(crate) struct Settings {
     pub(crate) instance_url: Option<String>,
     /// Host of the identity URL, e.g. `https://login.salesforce.com`; `null` = the URL reached.
     pub(crate) identity_host: Option<String>,
+    /// Life of an access token of the HubSpot portal, milliseconds.
+    pub(crate) hubspot_token_ttl_ms: i64,
+    /// The portal's calls of ten rolling seconds, searches apart.
+    pub(crate) hubspot_interval_limit: usize,
+    /// The portal's searches of one second.
+    pub(crate) hubspot_search_limit: usize,
+    /// The portal tells the day's allowance, `daily_limit` and `daily_used`, in headers.
+    pub(crate) hubspot_daily_headers: bool,
 }
 
 impl Settings {

@@ -15,10 +15,10 @@ use super::call::{Call, parse_form};
 use super::reply::{Content, Reply};
 use super::state::Simulator;
 use super::{errors, headers, json, router};
-use crate::control::counters::is_token_post;
 use crate::control::faults::{Effect, Phase, Plan};
 use crate::control::hostile::{self, Body};
 use crate::control::routes;
+use crate::hubspot;
 use crate::oauth::token::Ticket;
 use crate::oauth::{authorize, introspect, token};
 
@@ -150,10 +150,10 @@ async fn wait(duration_ms: u64) {
     }
 }
 
-fn replace(effect: &Effect) -> Result<Outgoing, Cut> {
+fn replace(simulator: &Simulator, call: &Call, effect: &Effect) -> Result<Outgoing, Cut> {
     match effect {
         Effect::Hostile { shape, bytes } => Ok(Outgoing::Hostile(*shape, *bytes)),
-        other => other.reply().map(Outgoing::Reply).ok_or(Cut),
+        other => other.reply(simulator, call).map(Outgoing::Reply).ok_or(Cut),
     }
 }
 
@@ -162,7 +162,7 @@ async fn with_faults(simulator: &Simulator, call: &Call) -> Result<Outgoing, Cut
     let plan = simulator.faults().strike(call);
     if let Some((Phase::Before, effect)) = &plan.instead {
         wait(plan.before_ms).await;
-        return replace(effect);
+        return replace(simulator, call, effect);
     }
     let begun = begin(simulator, call, &plan);
     wait(plan.before_ms).await;
@@ -176,7 +176,7 @@ async fn with_faults(simulator: &Simulator, call: &Call) -> Result<Outgoing, Cut
     };
     wait(plan.after_ms).await;
     match &plan.instead {
-        Some((_, effect)) => replace(effect),
+        Some((_, effect)) => replace(simulator, call, effect),
         None => Ok(Outgoing::Reply(change_token(reply, &plan))),
     }
 }
@@ -189,7 +189,7 @@ enum Begun {
 }
 
 fn begin(simulator: &Simulator, call: &Call, plan: &Plan) -> Begun {
-    if !is_token_post(call) {
+    if !token::is_here(call) {
         return Begun::Other;
     }
     match token::begin(simulator, call, plan.before_ms > 0) {
@@ -219,6 +219,7 @@ fn work(simulator: &Simulator, call: &Call) -> Reply {
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (call.method.as_str(), names.as_slice()) {
         (_, ["services", "data", ..]) => router::serve(simulator, call),
+        _ if hubspot::is_ours(&call.path) => hubspot::serve(simulator, call),
         ("GET" | "POST", ["services", "oauth2", "authorize"]) => authorize::authorize(simulator, call),
         (_, ["services", "oauth2", "token"]) => token::oauth_error("invalid_request", "must use HTTP POST"),
         ("GET" | "POST", ["services", "oauth2", "revoke"]) => introspect::revoke(simulator, call),
@@ -257,7 +258,11 @@ fn respond(simulator: &Simulator, call: Option<&Call>, outgoing: Outgoing) -> Re
     let mut response = Response::new(body);
     *response.status_mut() =
         http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let common = headers::recorded(simulator, is_data);
+    let common = if call.is_some_and(|call| hubspot::is_ours(&call.path)) {
+        headers::of_portal(simulator)
+    } else {
+        headers::recorded(simulator, is_data)
+    };
     let replaced: Vec<String> = own
         .iter()
         .map(|(name, _): &(String, String)| name.to_ascii_lowercase())

@@ -2,6 +2,7 @@
 
 use super::conditional::http_date;
 use super::state::Simulator;
+use crate::hubspot::errors;
 
 /// One year, as the recorded cookies say.
 const COOKIE_LIFE_MS: i64 = 365 * 24 * 3_600_000;
@@ -42,4 +43,19 @@ pub(crate) fn recorded(simulator: &Simulator, data: bool) -> Vec<(&'static str, 
         headers.push(("Sforce-Limit-Info", super::limits::limit_info(simulator)));
     }
     headers
+}
+
+/// Headers of every answer of the HubSpot portal, as its edge sends them.
+pub(crate) fn of_portal(simulator: &Simulator) -> Vec<(&'static str, String)> {
+    vec![
+        ("Date", http_date(simulator.clock.now_ms())),
+        ("Server", "cloudflare".to_owned()),
+        ("Vary", "origin, Accept-Encoding".to_owned()),
+        ("Access-Control-Allow-Credentials", "false".to_owned()),
+        ("X-Content-Type-Options", "nosniff".to_owned()),
+        (
+            "x-hubspot-correlation-id",
+            errors::correlation_id(&simulator.random),
+        ),
+    ]
 }

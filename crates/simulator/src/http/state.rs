@@ -11,6 +11,7 @@ use crate::control::clock::Clock;
 use crate::control::counters::Counters;
 use crate::control::faults::FaultBoard;
 use crate::control::settings::Settings;
+use crate::hubspot::portal::Portal;
 use crate::oauth::grants::{Grant, Store};
 use crate::oauth::random::Random;
 use crate::oauth::sessions::Session;
@@ -21,6 +22,8 @@ use crate::org::Org;
 pub(crate) struct Simulator {
     /// The data.
     pub(crate) org: Arc<Org>,
+    /// The HubSpot beside it.
+    pub(crate) portal: Portal,
     /// The one app.
     pub(crate) client_id: String,
     /// Its secret.
@@ -52,6 +55,7 @@ impl Simulator {
     /// The state of a simulator that has just started.
     pub(crate) fn new(
         org: Arc<Org>,
+        portal: Portal,
         (client_id, client_secret): (String, String),
         redirect_uris: Vec<String>,
         settings: Settings,
@@ -61,6 +65,7 @@ impl Simulator {
         let schema_changed_ms = AtomicI64::new(clock.now_ms());
         Self {
             org,
+            portal,
             client_id,
             client_secret,
             redirect_uris,
@@ -119,6 +124,7 @@ impl Simulator {
         self.counters().reset();
         *self.oauth() = Store::default();
         *self.locators() = Locators::default();
+        self.portal.reset();
         self.clock.set_offset_ms(0);
     }
 

@@ -9,6 +9,11 @@ use crate::http::state::Simulator;
 
 /// Name of the browser's login cookie.
 const COOKIE: &str = "sid";
+const SITE: pages::Site = pages::Site {
+    product: "Salesforce",
+    login: "/login",
+    consent: "/setup/secur/RemoteAccessAuthorizationPage.apexp",
+};
 /// How many users the login page names.
 const USERS_SHOWN: usize = 5;
 
@@ -53,7 +58,7 @@ fn no_such_transaction() -> Reply {
 }
 
 /// A registered callback; with none registered, any https URL or a loopback one.
-fn is_registered(simulator: &Simulator, uri: &str) -> bool {
+pub(crate) fn is_registered(simulator: &Simulator, uri: &str) -> bool {
     if !simulator.redirect_uris.is_empty() {
         return simulator.redirect_uris.iter().any(|known| known == uri);
     }
@@ -238,12 +243,18 @@ pub(crate) fn dead_end(call: &Call) -> Reply {
 }
 
 fn login_page(simulator: &Simulator, transaction: &str, username: &str, error: Option<&str>) -> String {
-    pages::login(transaction, username, error, &simulator.usernames(USERS_SHOWN))
+    pages::login(
+        &SITE,
+        transaction,
+        username,
+        error,
+        &simulator.usernames(USERS_SHOWN),
+    )
 }
 
 fn consent_page(simulator: &Simulator, transaction: &str, request: &Request, user_id: &str) -> String {
     let username = simulator.username(user_id).unwrap_or_default();
-    pages::consent(transaction, &username, &request.client_id, &request.scope)
+    pages::consent(&SITE, transaction, &username, &request.client_id, &request.scope)
 }
 
 /// `POST /login`.

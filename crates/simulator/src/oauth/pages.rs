@@ -11,6 +11,16 @@ border:1px solid #0b5cab;background:#0b5cab;color:#fff;cursor:pointer}\
 button.quiet{background:#fff;color:#0b5cab}:focus-visible{outline:3px solid #fe9339;outline-offset:2px}\
 .note{color:#444;font-size:.9rem}.error{color:#8e030f;font-weight:600}code{background:#eee;padding:0 .25rem}";
 
+/// Whose pages they are, and where their forms go.
+pub(crate) struct Site {
+    /// The product, as people know it.
+    pub(crate) product: &'static str,
+    /// Path of the login form.
+    pub(crate) login: &'static str,
+    /// Path of the consent form.
+    pub(crate) consent: &'static str,
+}
+
 /// Escapes text for HTML content and quoted attributes.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -44,7 +54,13 @@ fn items(names: &[String], text: impl Fn(&str) -> String) -> String {
 }
 
 /// The login form.
-pub(crate) fn login(transaction: &str, username: &str, error: Option<&str>, known: &[String]) -> String {
+pub(crate) fn login(
+    site: &Site,
+    transaction: &str,
+    username: &str,
+    error: Option<&str>,
+    known: &[String],
+) -> String {
     let error = error.map_or_else(String::new, |text| {
         format!("<p class=\"error\" role=\"alert\">{}</p>", escape(text))
     });
@@ -52,23 +68,31 @@ pub(crate) fn login(transaction: &str, username: &str, error: Option<&str>, know
     page(
         "Log in",
         &format!(
-            "{error}<form method=\"post\" action=\"/login\">\
+            "{error}<form method=\"post\" action=\"{}\">\
              <input type=\"hidden\" name=\"transaction\" value=\"{}\">\
              <label for=\"username\">Username</label>\
              <input id=\"username\" name=\"username\" autocomplete=\"username\" required value=\"{}\">\
              <label for=\"password\">Password</label>\
              <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required>\
              <button type=\"submit\">Log in</button></form>\
-             <p class=\"note\">This is a simulated Salesforce. Every user's password is \
+             <p class=\"note\">This is a simulated {}. Every user's password is \
              <code>{PASSWORD}</code>. Some users:</p><ul class=\"note\">{known}</ul>",
+            site.login,
             escape(transaction),
             escape(username),
+            site.product,
         ),
     )
 }
 
 /// The consent form.
-pub(crate) fn consent(transaction: &str, username: &str, client_id: &str, scope: &[String]) -> String {
+pub(crate) fn consent(
+    site: &Site,
+    transaction: &str,
+    username: &str,
+    client_id: &str,
+    scope: &[String],
+) -> String {
     let wishes = items(scope, |name| {
         format!("{} (<code>{}</code>)", meaning(name), escape(name))
     });
@@ -77,12 +101,13 @@ pub(crate) fn consent(transaction: &str, username: &str, client_id: &str, scope:
         &format!(
             "<p>The app <code>{}</code> is asking to:</p><ul>{wishes}</ul>\
              <p class=\"note\">Logged in as {}.</p>\
-             <form method=\"post\" action=\"/setup/secur/RemoteAccessAuthorizationPage.apexp\">\
+             <form method=\"post\" action=\"{}\">\
              <input type=\"hidden\" name=\"transaction\" value=\"{}\">\
              <button type=\"submit\" name=\"decision\" value=\"allow\">Allow</button>\
              <button type=\"submit\" name=\"decision\" value=\"deny\" class=\"quiet\">Deny</button></form>",
             escape(client_id),
             escape(username),
+            site.consent,
             escape(transaction),
         ),
     )
@@ -99,7 +124,12 @@ fn meaning(scope: &str) -> &'static str {
         "chatter_api" => "Access Connect REST API resources",
         "cdp_api" => "Access all Data 360 API resources",
         "custom_permissions" => "Access custom permissions",
-        _ => "Use this scope",
+        "oauth" => "Know which account it is connected to",
+        other => match other.rsplit_once('.') {
+            Some((_, "read")) => "Read records or their definitions",
+            Some((_, "write")) => "Change records or their definitions",
+            _ => "Use this scope",
+        },
     }
 }
 

@@ -26,6 +26,11 @@ pub(crate) struct Ticket {
     processing: Option<u64>,
 }
 
+/// A POST to this endpoint.
+pub(crate) fn is_here(call: &Call) -> bool {
+    call.method == "POST" && call.path.trim_end_matches('/') == "/services/oauth2/token"
+}
+
 /// An error of the token endpoint.
 pub(crate) fn oauth_error(error: &str, description: &str) -> Reply {
     let mut body = Map::new();

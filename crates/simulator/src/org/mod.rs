@@ -8,7 +8,7 @@ mod error;
 pub(crate) mod ids;
 mod lookup;
 pub(crate) mod schema;
-mod seed;
+pub(crate) mod seed;
 pub(crate) mod shape;
 mod snapshot;
 pub(crate) mod state;

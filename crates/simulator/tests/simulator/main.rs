@@ -15,6 +15,14 @@ mod errors;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hubspot;
+#[cfg(test)]
+mod hubspot_edge;
+#[cfg(test)]
+mod hubspot_oauth;
+#[cfg(test)]
+mod hubspot_search;
+#[cfg(test)]
 mod query;
 #[cfg(test)]
 mod refresh;

@@ -2,10 +2,10 @@
 
 mod draft;
 mod fixed;
-mod random;
+pub(crate) mod random;
 mod sales;
 mod service;
-mod words;
+pub(crate) mod words;
 
 use std::sync::Arc;
 

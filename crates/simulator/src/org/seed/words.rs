@@ -1,6 +1,6 @@
 //! Words the seeded rows are made of.
 
-pub(super) const FIRST: [&str; 40] = [
+pub(crate) const FIRST: [&str; 40] = [
     "Amélie",
     "Björn",
     "Carlos",
@@ -43,7 +43,7 @@ pub(super) const FIRST: [&str; 40] = [
     "José",
 ];
 
-pub(super) const LAST: [&str; 44] = [
+pub(crate) const LAST: [&str; 44] = [
     "O'Brien",
     "García Márquez",
     "Müller",
@@ -90,7 +90,7 @@ pub(super) const LAST: [&str; 44] = [
     "O'Neil",
 ];
 
-pub(super) const COMPANY: [&str; 36] = [
+pub(crate) const COMPANY: [&str; 36] = [
     "Northwind",
     "Blue Heron",
     "Cedar & Finch",
@@ -129,7 +129,7 @@ pub(super) const COMPANY: [&str; 36] = [
     "50% Solutions",
 ];
 
-pub(super) const LINE: [&str; 14] = [
+pub(crate) const LINE: [&str; 14] = [
     "Logistics",
     "Analytics",
     "Biotech",
@@ -146,12 +146,12 @@ pub(super) const LINE: [&str; 14] = [
     "Traders",
 ];
 
-pub(super) const FORM: [&str; 7] = ["Inc", "LLC", "GmbH", "Ltd", "AB", "S.A.", ""];
+pub(crate) const FORM: [&str; 7] = ["Inc", "LLC", "GmbH", "Ltd", "AB", "S.A.", ""];
 
-pub(super) const DOMAIN: [&str; 6] = ["com", "io", "co.uk", "de", "example", "inc"];
+pub(crate) const DOMAIN: [&str; 6] = ["com", "io", "co.uk", "de", "example", "inc"];
 
 /// City, state, postal code, country, state code, country code, dialling prefix.
-pub(super) const PLACE: [(&str, &str, &str, &str, &str, &str, &str); 14] = [
+pub(crate) const PLACE: [(&str, &str, &str, &str, &str, &str, &str); 14] = [
     (
         "San Francisco",
         "California",
@@ -248,7 +248,7 @@ pub(super) const PLACE: [(&str, &str, &str, &str, &str, &str, &str); 14] = [
     ),
 ];
 
-pub(super) const STREET: [&str; 8] = [
+pub(crate) const STREET: [&str; 8] = [
     "Market Street",
     "Main St",
     "5th Avenue, Suite 300",
@@ -259,7 +259,7 @@ pub(super) const STREET: [&str; 8] = [
     "Elm Rd",
 ];
 
-pub(super) const TITLE: [&str; 14] = [
+pub(crate) const TITLE: [&str; 14] = [
     "CEO",
     "CTO",
     "VP Sales",
@@ -276,7 +276,7 @@ pub(super) const TITLE: [&str; 14] = [
     "Intern",
 ];
 
-pub(super) const DEPARTMENT: [&str; 7] = [
+pub(crate) const DEPARTMENT: [&str; 7] = [
     "Sales",
     "Finance",
     "IT",
@@ -286,7 +286,7 @@ pub(super) const DEPARTMENT: [&str; 7] = [
     "Legal",
 ];
 
-pub(super) const SENTENCE: [&str; 8] = [
+pub(crate) const SENTENCE: [&str; 8] = [
     "Asked for a demo of the reporting module.",
     "Prefers e-mail; do not call before 10:00.",
     "Renewal is at risk: \"too expensive\", says the CFO.",
