@@ -66,6 +66,10 @@ pub struct Limits {
     pub connect_session_ttl_ms: i64,
     /// How long a connection's field list is used before it is read again, ms.
     pub metadata_ttl_ms: i64,
+    /// How long an idempotency key and the answer of its write are kept, ms.
+    pub idempotency_ttl_ms: i64,
+    /// Largest answer kept for retries, bytes; of a larger one the record's id.
+    pub idempotency_answer_max_bytes: usize,
     /// How long a stopping node waits for requests in flight, ms.
     pub drain_ms: u64,
 }
@@ -102,6 +106,8 @@ impl Default for Limits {
             mapping_document_max_bytes: 64 << 10,
             connect_session_ttl_ms: 600_000,
             metadata_ttl_ms: 600_000,
+            idempotency_ttl_ms: 24 * 3_600_000,
+            idempotency_answer_max_bytes: 1 << 20,
             drain_ms: 60_000,
         }
     }
@@ -124,6 +130,12 @@ impl Limits {
             return Err(format!(
                 "limits.refresh_lease_ms ({}) must not exceed limits.refresh_redis_lease_ms ({})",
                 self.refresh_lease_ms, self.refresh_redis_lease_ms
+            ));
+        }
+        if i128::from(self.idempotency_ttl_ms) <= i128::from(self.request_total_ms) {
+            return Err(format!(
+                "limits.idempotency_ttl_ms ({}) must exceed limits.request_total_ms ({}): a key must outlive its write",
+                self.idempotency_ttl_ms, self.request_total_ms
             ));
         }
         if self.page_default_records == 0 || self.page_default_records > self.page_max_records {

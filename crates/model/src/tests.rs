@@ -50,6 +50,18 @@ fn limits_that_would_let_two_holders_refresh_are_refused() {
 }
 
 #[test]
+fn an_idempotency_key_outlives_its_write() {
+    for idempotency_ttl_ms in [-1, 0, 60_000] {
+        let short = Limits {
+            idempotency_ttl_ms,
+            ..Limits::default()
+        };
+        let refused = short.check().unwrap_err();
+        assert!(refused.contains("idempotency_ttl_ms"), "{refused}");
+    }
+}
+
+#[test]
 fn a_manual_clock_moves_when_told() {
     let clock = ManualClock::new(1_000);
     clock.advance_ms(-250);

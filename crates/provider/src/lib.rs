@@ -17,6 +17,7 @@ mod refresh;
 mod send;
 mod settings;
 mod single_flight;
+mod writes;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub use paths::PathError;
 pub use proxy::{ProxyReply, ProxyRequest};
 pub use quota::{Dialect, QuotaReading, rate_limit_headers, rate_limit_headers_for};
 pub use settings::{App, LoginError, ProviderSettings, SettingsError};
+pub use writes::{WriteTally, tally_writes};
 
 use egress::Egress;
 use metadata::{CachedMetadata, MetadataKey};

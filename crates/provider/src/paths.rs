@@ -64,9 +64,10 @@ pub enum PathError {
 /// How much is let through: a caller's path through the proxy, or one that our own pipeline wrote from checked parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Strictness {
-    /// A caller's: `;` and `@` are refused even when escaped.
+    /// A caller's: delimiters and their look-alikes are refused even when escaped.
     Caller,
-    /// Ours: `;` and `@` may stand there escaped, as an e-mail address used as an external id does.
+    /// Ours: each value was escaped as one segment, and an external id may hold anything. Only what some server may read
+    /// as a way out of the segment is refused.
     Own,
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn caller_path(raw: &str) -> Result<ProviderPath, PathError> {
     write_path(raw, Strictness::Caller)
 }
 
-/// Reads a path that the pipeline made: the same rules, but `%40` and `%3B` may stand in a segment.
+/// Reads a path that the pipeline made: the same rules, but a segment may hold delimiters that are escaped.
 pub(crate) fn own_path(raw: &str) -> Result<ProviderPath, PathError> {
     write_path(raw, Strictness::Own)
 }
@@ -184,9 +185,13 @@ fn decode_segment(segment: &str, strictness: Strictness) -> Result<String, PathE
         decoded.push(byte);
     }
     let decoded = String::from_utf8(decoded).map_err(|_| PathError::Escape)?;
-    // Blanks around dots are looked through, as some servers do.
-    if matches!(decoded.trim(), "." | "..") {
+    // Blanks around dots are looked through, and escaped slashes taken for slashes, as some servers do.
+    let is_dots = |part: &str| matches!(part.trim(), "." | "..");
+    if decoded.split(['/', '\\']).any(is_dots) {
         return Err(PathError::DotSegment);
+    }
+    if strictness == Strictness::Own {
+        return Ok(decoded);
     }
     if decoded.ends_with(':') {
         return Err(PathError::Url);
@@ -198,9 +203,9 @@ fn decode_segment(segment: &str, strictness: Strictness) -> Result<String, PathE
 }
 
 fn check_escaped(value: u8, strictness: Strictness) -> Result<(), PathError> {
-    let delimiter = matches!(value, b'/' | b'\\' | b'.' | b'%' | 0..=0x1f | 0x7f);
-    let callers = strictness == Strictness::Caller && matches!(value, b';' | b'@' | b'?' | b'#');
-    if delimiter || callers {
+    let control = matches!(value, 0..=0x1f | 0x7f);
+    let delimiter = matches!(value, b'/' | b'\\' | b'.' | b'%' | b';' | b'@' | b'?' | b'#');
+    if control || (delimiter && strictness == Strictness::Caller) {
         return Err(PathError::EscapedDelimiter);
     }
     Ok(())

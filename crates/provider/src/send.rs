@@ -19,6 +19,7 @@ use crate::hosts::Origin;
 use crate::paths::{self, own_path};
 use crate::quota::{self, QuotaReading};
 use crate::settings::Configured;
+use crate::writes::OneWrite;
 use crate::{Inner, Providers, USER_AGENT_TEXT};
 
 impl Providers {
@@ -78,7 +79,12 @@ impl Inner {
                 body: full_body(call.body.clone()),
             };
             let sent_at = Instant::now();
-            let reply = self.egress.send(outbound, deadline, false).await?;
+            let write = OneWrite::begin(&call.method);
+            let reply = self.egress.send(outbound, deadline, false).await;
+            let reply = reply
+                .map_err(CallError::from)
+                .inspect_err(|error| write.failed(error))?;
+            write.answered(reply.status());
             let (head, body) = reply.into_parts();
             let limits = BodyLimits {
                 max_bytes: self.settings.limits.response_body_max_bytes,
@@ -137,16 +143,15 @@ impl Inner {
             ..400 => document.header_quotas(|name| header_text(headers, name)),
             _ => None,
         };
-        let (told, session_expired) = match told {
-            Some(told) => (told, false),
-            None => {
-                let headers = headers_value(headers);
-                let body = if status < 400 { Value::Null } else { body() };
-                (
-                    document.quotas(&headers, status, &body),
-                    status >= 400 && document.session_expired(status, &headers, &body),
-                )
-            }
+        let (told, session_expired) = if let Some(told) = told {
+            (told, false)
+        } else {
+            let headers = headers_value(headers);
+            let body = if status < 400 { Value::Null } else { body() };
+            (
+                document.quotas(&headers, status, &body),
+                status >= 400 && document.session_expired(status, &headers, &body),
+            )
         };
         let now_ms = self.clock.now_ms();
         let quotas = quota::readings(told, headers, now_ms);

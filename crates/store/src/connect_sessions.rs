@@ -10,7 +10,7 @@ use crate::checks::{KEY_MAX_CHARS, URL_MAX_CHARS, check_optional, check_text, re
 use crate::connections::scope;
 use crate::database::{DatabaseError, Row, Scope, arguments};
 use crate::sealing::Place;
-use crate::store::hash;
+use crate::store::{hash, hex};
 use crate::{Authorization, ConnectSession, NewAuthorization, NewConnectSession, Store, StoreError, Tenant};
 
 /// What a link token begins with, so that a scanner finds a leaked one.
@@ -67,17 +67,6 @@ fn place<'a>(tenant: &'a TenantId, session: &'a ConnectSessionId) -> Place<'a> {
 
 fn ttl(ttl_ms: u64) -> i64 {
     i64::try_from(ttl_ms.min(TTL_MAX_MS)).unwrap_or(i64::MAX)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 impl Store {

@@ -69,6 +69,11 @@ impl From<Vec<u8>> for Argument {
         Self::Bytes(Some(bytes))
     }
 }
+impl From<Option<Vec<u8>>> for Argument {
+    fn from(bytes: Option<Vec<u8>>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
 impl From<[u8; 32]> for Argument {
     fn from(bytes: [u8; 32]) -> Self {
         Self::Bytes(Some(bytes.to_vec()))

@@ -7,6 +7,8 @@
 //! - Tokens and verifiers are stored sealed to their place; keys, link tokens, states and cookies as SHA-256.
 //! - Of all who want to refresh a connection one holds the claim, on the database's clock, and a late holder can change
 //!   nothing ([`Store::claim_refresh`], [`Store::save_refreshed`]).
+//! - Of all requests with one idempotency key one makes the write, and none makes it again when it is not known whether
+//!   it was made ([`Store::claim_idempotency_key`]).
 //! - A request that finds everything in memory runs no SQL and no Redis command. The counters
 //!   `crosswalk_sql_statements_total` and `crosswalk_redis_commands_total` tell.
 
@@ -19,6 +21,7 @@ mod connect_sessions;
 mod connections;
 mod database;
 mod error;
+mod idempotency;
 mod leases;
 mod migrations;
 mod overrides;
@@ -33,12 +36,13 @@ mod tenants;
 
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
+pub use idempotency::HeldKey;
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{
     ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState,
-    MappingOverride, NewApiKey, NewAuthorization, NewConnectSession, NewCredentials, OverrideLevel,
-    OverrideVersion, Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens,
-    VersionedTokens,
+    IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, MappingOverride, NewApiKey, NewAuthorization,
+    NewConnectSession, NewCredentials, OverrideLevel, OverrideVersion, Readiness, RefreshClaim,
+    RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
 };
 pub use sealing::MasterKey;
 pub use store::{Store, StoreConfig};

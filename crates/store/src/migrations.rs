@@ -30,6 +30,7 @@ const MIGRATIONS: &[Named] = migrations![
     2 "0002_connections",
     3 "0003_connect_sessions",
     4 "0004_mapping_overrides",
+    5 "0005_idempotency_keys",
 ];
 
 fn migrator(text: fn(&Named) -> &'static str) -> Migrator {

@@ -394,3 +394,51 @@ impl Readiness {
         self.database.is_ok() && self.migrations.is_ok()
     }
 }
+
+/// A write that names an idempotency key.
+#[derive(Debug, Clone, Copy)]
+pub struct IdempotencyRequest<'a> {
+    /// The caller's key, 1 to 255 characters. Stored as a hash.
+    pub key: &'a str,
+    /// SHA-256 of what makes two requests the same one.
+    pub fingerprint: &'a [u8; 32],
+    /// How long the write may take, ms. A claim past it counts as a write whose outcome is unknown.
+    pub lease_ms: u64,
+    /// How long the key and the answer are kept, ms.
+    pub keep_ms: u64,
+}
+
+/// What came of claiming an idempotency key.
+#[derive(Debug)]
+pub enum IdempotencyClaim {
+    /// The caller makes the write, and nobody else does.
+    Claimed(crate::HeldKey),
+    /// The write was made: the answer that was kept.
+    Done {
+        /// As it was given to [`crate::Store::settle_idempotency_key`].
+        answer: Vec<u8>,
+    },
+    /// Somebody makes the write now.
+    UnderWay {
+        /// Longest time until it ends, ms.
+        lease_left_ms: u64,
+    },
+    /// Whether the write was carried out is not known. It is not made again.
+    Indeterminate,
+    /// The key was used for another request.
+    OtherRequest,
+}
+
+/// What became of a claimed write.
+#[derive(Debug)]
+pub enum IdempotencyOutcome {
+    /// It has its answer.
+    Done {
+        /// Kept sealed.
+        answer: Vec<u8>,
+    },
+    /// It may have been carried out.
+    Indeterminate,
+    /// Nothing was done: the key is free again.
+    NothingDone,
+}

@@ -13,6 +13,7 @@ use crate::api_keys::{CachedKey, LastUses};
 use crate::cache::Cache;
 use crate::changes::{self, Changes, Topic};
 use crate::database::Database;
+use crate::idempotency;
 use crate::leases::LocalLeases;
 use crate::readiness::LastReadiness;
 use crate::redis_link::RedisLink;
@@ -90,6 +91,18 @@ impl Drop for Inner {
 /// The hash that stands for a secret in the database.
 pub(crate) fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _infallible = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> StoreError {
@@ -244,6 +257,7 @@ impl Store {
         }
         let last_uses = Arc::new(LastUses::default());
         tasks.push(tokio::spawn(Arc::clone(&last_uses).write_regularly(database.clone())).abort_handle());
+        tasks.push(tokio::spawn(idempotency::sweep_regularly(database.clone())).abort_handle());
 
         let inner = Inner {
             keys: Cache::new(&changes, &clock, CACHED_ROWS_MAX, |_| 1),

@@ -128,6 +128,9 @@ impl Fake {
             body,
         };
         self.seen.lock().unwrap().push(seen.clone());
+        if path == "/data/v1/hangs" {
+            std::future::pending::<()>().await;
+        }
         Ok(self.data(&path, &seen))
     }
 

@@ -10,3 +10,4 @@ mod calls;
 mod metadata;
 mod proxying;
 mod refresh;
+mod writes;

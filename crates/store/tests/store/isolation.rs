@@ -3,8 +3,8 @@
 use model::{ConnectionId, OsRandom};
 use sqlx::{Connection as _, PgConnection, Row as _};
 use store::{
-    ConnectionFilter, NewConnectSession, NewCredentials, OverrideLevel, RefreshRelease, Refreshed,
-    StoreError, Tenant,
+    ConnectionFilter, IdempotencyClaim, IdempotencyRequest, NewConnectSession, NewCredentials, OverrideLevel,
+    RefreshRelease, Refreshed, StoreError, Tenant,
 };
 
 use crate::support::{World, connection, credentials, on_both_databases, tenant, tokens};
@@ -65,6 +65,20 @@ async fn answers(store: &store::Store, tenant: &Tenant, id: &ConnectionId) -> Ve
                 .await,
         ),
         error(store.create_connect_session(tenant, session, 1_000).await),
+        error(
+            store
+                .claim_idempotency_key(
+                    tenant,
+                    id,
+                    IdempotencyRequest {
+                        key: "evil",
+                        fingerprint: &[0; 32],
+                        lease_ms: 1,
+                        keep_ms: 1,
+                    },
+                )
+                .await,
+        ),
         error(store.delete_connection(tenant, id).await),
     ]
 }
@@ -165,6 +179,14 @@ async fn on_postgres_the_role_sees_no_row_without_a_tenant() {
     let (one, other) = (tenant(&store).await, tenant(&store).await);
     for tenant in [&one, &other] {
         let own = connection(&store, tenant).await;
+        let request = IdempotencyRequest {
+            key: "key",
+            fingerprint: &[0; 32],
+            lease_ms: 1_000,
+            keep_ms: 1_000,
+        };
+        let claim = store.claim_idempotency_key(tenant, &own.id, request).await;
+        assert!(matches!(claim, Ok(IdempotencyClaim::Claimed(_))), "{claim:?}");
         let level = OverrideLevel::Connection(own.id);
         store
             .put_override(tenant, &level, "testcrm", "contacts", "a: 1")
@@ -177,11 +199,11 @@ async fn on_postgres_the_role_sees_no_row_without_a_tenant() {
     let counts = "SELECT (SELECT count(*) FROM tenants) AS a, (SELECT count(*) FROM api_keys) AS b, \
                   (SELECT count(*) FROM connections) AS c, (SELECT count(*) FROM mapping_overrides) AS d, \
                   (SELECT count(*) FROM mapping_override_versions) AS e, \
-                  (SELECT count(*) FROM connect_sessions) AS f";
+                  (SELECT count(*) FROM connect_sessions) AS f, (SELECT count(*) FROM idempotency_keys) AS g";
     let row = sqlx::query(counts).fetch_one(&mut role).await.unwrap();
     assert_eq!(
-        (0..6).map(|column| row.get::<i64, _>(column)).collect::<Vec<_>>(),
-        [0, 0, 0, 0, 0, 0]
+        (0..7).map(|column| row.get::<i64, _>(column)).collect::<Vec<_>>(),
+        [0, 0, 0, 0, 0, 0, 0]
     );
 
     let mut as_one = role.begin().await.unwrap();
@@ -192,8 +214,8 @@ async fn on_postgres_the_role_sees_no_row_without_a_tenant() {
         .unwrap();
     let row = sqlx::query(counts).fetch_one(&mut *as_one).await.unwrap();
     assert_eq!(
-        (0..6).map(|column| row.get::<i64, _>(column)).collect::<Vec<_>>(),
-        [1, 1, 1, 1, 1, 0]
+        (0..7).map(|column| row.get::<i64, _>(column)).collect::<Vec<_>>(),
+        [1, 1, 1, 1, 1, 0, 1]
     );
     let stolen = sqlx::query("UPDATE connections SET state = 'revoked' WHERE tenant_id = $1")
         .bind(other.id().as_str())

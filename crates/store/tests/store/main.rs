@@ -12,6 +12,7 @@ mod support;
 
 mod connect;
 mod connections;
+mod idempotency;
 mod isolation;
 mod keys;
 mod opening;

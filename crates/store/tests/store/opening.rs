@@ -37,16 +37,16 @@ async fn a_healthy_store_is_ready(world: &World) {
 async fn a_foreign_schema_is_told(world: &World) {
     let store = world.store().await;
     world
-        .tamper("DELETE FROM _sqlx_migrations WHERE version = 4")
+        .tamper("DELETE FROM _sqlx_migrations WHERE version = 5")
         .await;
     let readiness = store.readiness().await;
     assert!(readiness.database.is_ok());
     assert_eq!(
         readiness.migrations,
-        Err("schema version 3, expected 4".to_owned())
+        Err("schema version 4, expected 5".to_owned())
     );
     world
-        .tamper("UPDATE _sqlx_migrations SET version = 99 WHERE version = 3")
+        .tamper("UPDATE _sqlx_migrations SET version = 99 WHERE version = 4")
         .await;
     store.close().await;
     assert!(refusal(open(&world.config).await).contains("schema"));
