@@ -93,40 +93,9 @@ fn route(simulator: &Simulator, call: &Call, body: &Map<String, Value>) -> Optio
             Ok(json!({"requests": counters.recent(prefix, call.query_value("method"))}))
         }
         ("POST", ["session"]) => session(simulator, call, body),
-        ("POST", ["kill_sessions"]) => with_user(simulator, body, |user| {
-            let ended = simulator
-                .oauth()
-                .sessions
-                .end(|_, session| user.is_none_or(|user| session.user_id == user));
-            let others = if user.is_none() {
-                simulator.portal.oauth().end(None)
-            } else {
-                0
-            };
-            json!({"ended": ended + others})
-        }),
-        ("POST", ["expire_sessions"]) => with_user(simulator, body, |user| {
-            let expired = simulator
-                .oauth()
-                .sessions
-                .expire(|session| user.is_none_or(|user| session.user_id == user));
-            let now_ms = simulator.clock.now_ms();
-            let others = if user.is_none() {
-                simulator.portal.oauth().expire(None, now_ms)
-            } else {
-                0
-            };
-            json!({"expired": expired + others})
-        }),
-        ("POST", ["revoke_grants"]) => with_user(simulator, body, |user| {
-            let revoked = simulator.oauth().revoke_all(user);
-            let others = if user.is_none() {
-                simulator.portal.oauth().revoke(|_, _| true)
-            } else {
-                0
-            };
-            json!({"revoked": revoked + others})
-        }),
+        ("POST", ["kill_sessions"]) => with_user(simulator, body, |user| kill_sessions(simulator, user)),
+        ("POST", ["expire_sessions"]) => with_user(simulator, body, |user| expire_sessions(simulator, user)),
+        ("POST", ["revoke_grants"]) => with_user(simulator, body, |user| revoke_grants(simulator, user)),
         ("POST", ["fields"]) => change_field(simulator, body),
         ("POST", ["validation_rules"]) => validation_rule(simulator, body),
         ("POST", ["duplicate_rules"]) => duplicate_rule(simulator, body),
@@ -197,6 +166,33 @@ fn with_user(
         Some(username) => Ok(act(Some(&user_id(simulator, username)?))),
         None => Ok(act(None)),
     }
+}
+
+/// What an act on both halves comes to: on the portal's too where no user of the org is named.
+fn and_portal(own: usize, user: Option<&str>, portal: impl FnOnce() -> usize) -> usize {
+    own + if user.is_none() { portal() } else { 0 }
+}
+
+fn kill_sessions(simulator: &Simulator, user: Option<&str>) -> Value {
+    let ended = simulator
+        .oauth()
+        .sessions
+        .end(|_, session| user.is_none_or(|user| session.user_id == user));
+    json!({"ended": and_portal(ended, user, || simulator.portal.oauth().end(None))})
+}
+
+fn expire_sessions(simulator: &Simulator, user: Option<&str>) -> Value {
+    let expired = simulator
+        .oauth()
+        .sessions
+        .expire(|session| user.is_none_or(|user| session.user_id == user));
+    let now_ms = simulator.clock.now_ms();
+    json!({"expired": and_portal(expired, user, || simulator.portal.oauth().expire(None, now_ms))})
+}
+
+fn revoke_grants(simulator: &Simulator, user: Option<&str>) -> Value {
+    let revoked = simulator.oauth().revoke_all(user);
+    json!({"revoked": and_portal(revoked, user, || simulator.portal.oauth().revoke(|_, _| true))})
 }
 
 fn change_settings(simulator: &Simulator, body: &Map<String, Value>) -> Outcome {

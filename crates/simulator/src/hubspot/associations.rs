@@ -311,52 +311,8 @@ pub(super) fn of_record(context: &Context<'_>, from: &str, id: &str, rest: &[&st
             }
             Ok(Reply::json(200, body))
         }
-        ("PUT", ["default", to, to_id]) => {
-            let to = find(to)?;
-            let to_id = to_id.parse().ok().filter(|id| data.live(to, *id).is_some());
-            let to_id = to_id.ok_or_else(errors::not_found)?;
-            let kind = default_type(from, to);
-            let kind = kind.ok_or_else(|| {
-                errors::invalid(format!(
-                    "{} cannot be associated with {}",
-                    from.plural(),
-                    to.plural()
-                ))
-            })?;
-            data.links.add((from, id), to_id, kind);
-            let now = super::values::instant(context.simulator.clock.now_ms());
-            let spec = json!({"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind});
-            Ok(Reply::json(
-                200,
-                json!({
-                    "status": "COMPLETE", "startedAt": now, "completedAt": now,
-                    "results": [{"from": {"id": id.to_string()}, "to": {"id": to_id.to_string()}, "associationSpec": spec}],
-                }),
-            ))
-        }
-        ("PUT", [to, to_id]) => {
-            let to = find(to)?;
-            let to_id = to_id.parse().map_err(|_| errors::not_found())?;
-            let specs: Vec<Value> = serde_json::from_slice(&context.call.body)
-                .map_err(|_| errors::invalid("the body must be a list of association types".to_owned()))?;
-            let mut types = Vec::new();
-            for spec in &specs {
-                let (object, type_id) = read_type(&data, from, to_id, spec)?;
-                if object != to {
-                    let message = format!("association type {type_id} does not lead to {}", to.plural());
-                    return Err(errors::invalid(message));
-                }
-                types.push(type_id);
-            }
-            for type_id in types {
-                data.links.add((from, id), to_id, type_id);
-            }
-            let body = json!({
-                "fromObjectTypeId": from.plural(), "fromObjectId": id, "toObjectTypeId": to.plural(),
-                "toObjectId": to_id, "labels": [],
-            });
-            Ok(Reply::json(201, body))
-        }
+        ("PUT", ["default", to, to_id]) => link_plainly(context, &mut data, (from, id), find(to)?, to_id),
+        ("PUT", [to, to_id]) => link_as(context, &mut data, (from, id), find(to)?, to_id),
         ("DELETE", [to, to_id]) => {
             let to = find(to)?;
             let to_id = to_id.parse().map_err(|_| errors::not_found())?;
@@ -365,6 +321,49 @@ pub(super) fn of_record(context: &Context<'_>, from: &str, id: &str, rest: &[&st
         }
         _ => Err(errors::not_found()),
     }
+}
+
+/// `PUT …/default/{to}/{id}`.
+fn link_plainly(context: &Context<'_>, data: &mut Data, from: End, to: Object, to_id: &str) -> Outcome {
+    let to_id = to_id.parse().ok().filter(|id| data.live(to, *id).is_some());
+    let to_id = to_id.ok_or_else(errors::not_found)?;
+    let kind = default_type(from.0, to).ok_or_else(|| {
+        let message = format!("{} cannot be associated with {}", from.0.plural(), to.plural());
+        errors::invalid(message)
+    })?;
+    data.links.add(from, to_id, kind);
+    let now = super::values::instant(context.simulator.clock.now_ms());
+    let spec = json!({"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind});
+    let (from_id, to_id) = (from.1.to_string(), to_id.to_string());
+    let result = json!({"from": {"id": from_id}, "to": {"id": to_id}, "associationSpec": spec});
+    Ok(Reply::json(
+        200,
+        json!({"status": "COMPLETE", "startedAt": now, "completedAt": now, "results": [result]}),
+    ))
+}
+
+/// `PUT …/{to}/{id}` with a list of association types.
+fn link_as(context: &Context<'_>, data: &mut Data, from: End, to: Object, to_id: &str) -> Outcome {
+    let to_id = to_id.parse().map_err(|_| errors::not_found())?;
+    let specs: Vec<Value> = serde_json::from_slice(&context.call.body)
+        .map_err(|_| errors::invalid("the body must be a list of association types".to_owned()))?;
+    let mut types = Vec::new();
+    for spec in &specs {
+        let (object, type_id) = read_type(data, from.0, to_id, spec)?;
+        if object != to {
+            let message = format!("association type {type_id} does not lead to {}", to.plural());
+            return Err(errors::invalid(message));
+        }
+        types.push(type_id);
+    }
+    for type_id in types {
+        data.links.add(from, to_id, type_id);
+    }
+    let body = json!({
+        "fromObjectTypeId": from.0.type_id(), "fromObjectId": from.1, "toObjectTypeId": to.type_id(),
+        "toObjectId": to_id, "labels": [],
+    });
+    Ok(Reply::json(201, body))
 }
 
 /// `GET /crm/v4/associations/{from}/{to}/labels`.

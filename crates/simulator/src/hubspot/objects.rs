@@ -48,7 +48,8 @@ impl Object {
         }
     }
 
-    fn type_id(self) -> &'static str {
+    /// The number HubSpot gives the object.
+    pub(crate) fn type_id(self) -> &'static str {
         match self {
             Self::Contacts => "0-1",
             Self::Companies => "0-2",

@@ -313,45 +313,7 @@ impl Seeder {
                 put(&mut values, option, &chosen);
             }
         }
-        if self.random.chance(60) {
-            put(&mut values, "is_vip", &self.random.chance(30).to_string());
-            put(
-                &mut values,
-                "loyalty_points",
-                &[0, 0, 7, 1_250, -3][self.random.below(5)].to_string(),
-            );
-            put(
-                &mut values,
-                "hs_email_optout",
-                &self.random.chance(20).to_string(),
-            );
-        }
-        if self.random.chance(40) {
-            let colours = [
-                self.option(Object::Contacts, "favourite_colours"),
-                "blue".to_owned(),
-            ];
-            let several = self.random.chance(50) && colours[0] != colours[1];
-            put(
-                &mut values,
-                "favourite_colours",
-                &if several {
-                    colours.join(";")
-                } else {
-                    colours[0].clone()
-                },
-            );
-            let day = self.day(-300, 300);
-            put(&mut values, "contract_end_date", &day);
-            let asked_ms = self.now_ms - self.random.between(0, 400 * 86_400) * 1_000;
-            put(&mut values, "last_survey_at", &instant(asked_ms));
-            put(
-                &mut values,
-                "nickname",
-                &format!("{first} “the {}”", self.random.between(1, 9)),
-            );
-            put(&mut values, "external_key", &format!("ext-{number}"));
-        }
+        self.custom_values(&mut values, (first, number));
         self.owner(&mut values);
         let stamps = self.stamps(number);
         let company = self
@@ -366,6 +328,45 @@ impl Seeder {
             self.data.links.add((Object::Contacts, id), company, 279);
         }
         self.link((Object::Contacts, id), Object::Companies, 5);
+    }
+
+    /// The custom properties of a contact.
+    fn custom_values(&mut self, values: &mut Values, (first, number): (&str, usize)) {
+        if self.random.chance(60) {
+            put(values, "is_vip", &self.random.chance(30).to_string());
+            put(
+                values,
+                "loyalty_points",
+                &[0, 0, 7, 1_250, -3][self.random.below(5)].to_string(),
+            );
+            put(values, "hs_email_optout", &self.random.chance(20).to_string());
+        }
+        if self.random.chance(40) {
+            let colours = [
+                self.option(Object::Contacts, "favourite_colours"),
+                "blue".to_owned(),
+            ];
+            let several = self.random.chance(50) && colours[0] != colours[1];
+            put(
+                values,
+                "favourite_colours",
+                &if several {
+                    colours.join(";")
+                } else {
+                    colours[0].clone()
+                },
+            );
+            let day = self.day(-300, 300);
+            put(values, "contract_end_date", &day);
+            let asked_ms = self.now_ms - self.random.between(0, 400 * 86_400) * 1_000;
+            put(values, "last_survey_at", &instant(asked_ms));
+            put(
+                values,
+                "nickname",
+                &format!("{first} “the {}”", self.random.between(1, 9)),
+            );
+            put(values, "external_key", &format!("ext-{number}"));
+        }
     }
 
     fn deal(&mut self, number: usize) {

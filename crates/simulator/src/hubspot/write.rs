@@ -252,11 +252,7 @@ pub(super) fn update(
         .values
         .clone();
     let mut changes = read_changes(data, object, input, Some(&before))?;
-    let mut names: Vec<String> = changes.keys().cloned().collect();
-    if object == Object::Deals {
-        // Whoever moves a deal is told where it stands.
-        names.extend(["dealstage", "pipeline", "hs_is_closed"].map(str::to_owned));
-    }
+    let names: Vec<String> = changes.keys().cloned().collect();
     let company = take_company(data, object, &mut changes)?;
     let values = settle(data, object, before, changes, now_ms)?;
     check_unique(data, object, Some(id), &values)?;
