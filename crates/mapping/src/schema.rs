@@ -38,6 +38,8 @@ pub struct SchemaField {
     pub read_only: bool,
     /// Present only when asked for, as `remote_data`.
     pub on_request: bool,
+    /// The only texts it may hold, the schema's `enum`; any when empty.
+    pub values: Vec<String>,
 }
 
 /// The shape of a resource.

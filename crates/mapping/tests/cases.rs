@@ -140,6 +140,19 @@ fn run(catalog: &Catalog, provider: &str, cases: &CaseFile, case: &Case) {
         };
         assert_eq!(json!(found), json!(wanted), "{name}");
         assert_eq!(mapped.warnings, case.warnings, "{name}");
+        for field in plan.schema.fields.iter().filter(|field| !field.values.is_empty()) {
+            for value in mapped
+                .records
+                .iter()
+                .filter_map(|record| record[&field.name].as_str())
+            {
+                assert!(
+                    field.values.iter().any(|allowed| allowed == value),
+                    "{name}: {} is {value}, which the schema does not allow",
+                    field.name
+                );
+            }
+        }
     }
 }
 

@@ -150,7 +150,15 @@ fn field(name: &str, schema: &Value, root: &Value, depth: usize) -> Result<Schem
         shape: shape(schema, root, depth + 1).map_err(|error| format!("{name}: {error}"))?,
         read_only: on("readOnly"),
         on_request: on("x-on-request"),
+        values: enumeration(schema),
     })
+}
+
+/// The texts of a schema's `enum`.
+fn enumeration(schema: &Value) -> Vec<String> {
+    let values = schema.get("enum").and_then(Value::as_array);
+    let texts = values.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
 }
 
 /// The one type besides `null`.

@@ -10,6 +10,7 @@ fn field(name: &str, shape: Shape) -> SchemaField {
         shape,
         read_only: false,
         on_request: false,
+        values: Vec::new(),
     }
 }
 
