@@ -11,9 +11,9 @@ mod unified;
 
 pub use catalog::{Catalog, OverrideSource};
 pub use provider::{
-    Api, Auth, ClientAuthentication, Environment, FAULT_CODES, Fault, Flow, LongQuery, LongReply, Metadata,
-    Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota, RecordCall, Records, TokenExpiry, TokenFacts,
-    TokenFault,
+    Api, Auth, Batch, BatchCall, BatchInput, BatchItem, ClientAuthentication, Environment, FAULT_CODES,
+    Fault, Flow, LongQuery, LongReply, Metadata, Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota,
+    RecordCall, Records, TokenExpiry, TokenFacts, TokenFault,
 };
 
 pub(crate) use overlay::{Layer, Merged, MethodPlan, is_field_path};

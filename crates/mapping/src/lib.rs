@@ -15,9 +15,9 @@ mod run;
 mod schema;
 
 pub use documents::{
-    Api, Auth, Catalog, ClientAuthentication, Environment, FAULT_CODES, Fault, Flow, LongQuery, LongReply,
-    Metadata, OverrideSource, Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota, RecordCall,
-    Records, TokenExpiry, TokenFacts, TokenFault,
+    Api, Auth, Batch, BatchCall, BatchInput, BatchItem, Catalog, ClientAuthentication, Environment,
+    FAULT_CODES, Fault, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page, ProviderDocument, Proxy,
+    Query, QueryLanguage, Quota, RecordCall, Records, TokenExpiry, TokenFacts, TokenFault,
 };
 pub use error::{BASE_LEVEL, Budget, DocumentError, MappingError};
 pub use metadata::{FieldKind, FieldMetadata, FieldOption, ObjectMetadata};

@@ -39,7 +39,26 @@ pub(crate) fn check(plan: &Plan, body: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-fn invalid(field: Option<&str>, message: impl Into<String>, allowed: Vec<String>) -> Error {
+/// An error of one record among many, naming which.
+pub(crate) fn of_record(index: usize, error: Error) -> Error {
+    match error {
+        Error::InvalidBody {
+            field,
+            message,
+            allowed,
+        } => Error::InvalidBody {
+            field: Some(field.map_or_else(
+                || format!("records[{index}]"),
+                |field| format!("records[{index}].{field}"),
+            )),
+            message: format!("record {index}: {message}"),
+            allowed,
+        },
+        other => other,
+    }
+}
+
+pub(crate) fn invalid(field: Option<&str>, message: impl Into<String>, allowed: Vec<String>) -> Error {
     Error::InvalidBody {
         field: field.map(str::to_owned),
         message: message.into(),

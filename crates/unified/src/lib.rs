@@ -6,6 +6,7 @@
 //!
 //! Stages are pure or do I/O, never both: everything here but `read` and `write` is pure.
 
+mod batch;
 mod body;
 mod cursor;
 mod error;
@@ -17,11 +18,14 @@ mod pipeline;
 mod query;
 mod read;
 mod select;
+mod upsert;
 mod write;
 
+pub use batch::{BatchAnswer, BatchRecord};
 pub use error::{Error, Rejection};
 pub use parameters::Parameters;
 pub use pipeline::{Answer, Outcome, Page, Unified};
+pub use upsert::Upserted;
 
 #[cfg(test)]
 mod tests;

@@ -99,6 +99,8 @@ pub(crate) struct ListQuery {
     pub(crate) include_remote_data: bool,
     pub(crate) include_deleted: bool,
     pub(crate) dry_run: bool,
+    /// Whether a record is written although the provider thinks it a duplicate.
+    pub(crate) allow_duplicates: bool,
 }
 
 /// Parameters that are no filter, for error texts.
@@ -116,7 +118,10 @@ const LIST_PARAMETERS: [&str; 12] = [
     "or[0][…]",
     "custom_fields[…]",
 ];
-const READ_PARAMETERS: [&str; 4] = ["fields", "expand", "include", "dry_run"];
+const READ_PARAMETERS: &[&str] = &["fields", "expand", "include", "dry_run"];
+const WRITE_PARAMETERS: &[&str] = &["fields", "expand", "include", "dry_run", "allow_duplicates"];
+/// Of a call that writes many records: none is read back.
+const BATCH_PARAMETERS: &[&str] = &["dry_run", "allow_duplicates"];
 /// Most filters of one request: each becomes a condition the provider must evaluate.
 const FILTERS_MAX: usize = 100;
 /// Most values of one `in` or `nin`.
@@ -189,15 +194,42 @@ pub(crate) fn list_query(parameters: &Parameters, plan: &Plan, page_max: u32) ->
     Ok(query)
 }
 
-/// Reads the parameters of a read, create, update or delete: those of a list that make sense for one record.
+/// Reads the parameters of a read: those of a list that make sense for one record.
 pub(crate) fn record_query(parameters: &Parameters, plan: &Plan) -> Result<ListQuery, Error> {
+    some_query(parameters, plan, READ_PARAMETERS, "a single record")
+}
+
+/// Reads the parameters of a write of one record.
+pub(crate) fn write_query(parameters: &Parameters, plan: &Plan) -> Result<ListQuery, Error> {
+    some_query(parameters, plan, WRITE_PARAMETERS, "writing a record")
+}
+
+/// Reads the parameters of a write of many records.
+pub(crate) fn batch_query(parameters: &Parameters, plan: &Plan) -> Result<ListQuery, Error> {
+    some_query(parameters, plan, BATCH_PARAMETERS, "writing many records")
+}
+
+fn some_query(
+    parameters: &Parameters,
+    plan: &Plan,
+    allowed: &[&str],
+    what: &str,
+) -> Result<ListQuery, Error> {
     for (key, _) in parameters {
-        if !READ_PARAMETERS.contains(&key.as_str()) {
-            let allowed = READ_PARAMETERS.iter().map(|name| (*name).to_owned()).collect();
-            return Err(invalid(key, "unknown parameter for a single record", allowed));
+        if !allowed.contains(&key.as_str()) {
+            let allowed = allowed.iter().map(|name| (*name).to_owned()).collect();
+            return Err(invalid(key, format!("unknown parameter for {what}"), allowed));
         }
     }
-    list_query(parameters, plan, u32::MAX)
+    let (own, list): (Parameters, Parameters) = parameters
+        .iter()
+        .cloned()
+        .partition(|(key, _)| key == "allow_duplicates");
+    let mut query = list_query(&list, plan, u32::MAX)?;
+    for (key, value) in own {
+        query.allow_duplicates = boolean(&key, &value)?;
+    }
+    Ok(query)
 }
 
 struct Reader<'a> {

@@ -328,18 +328,24 @@ impl Job {
         Err(self.rejected(reply, status, &value))
     }
 
-    fn rejected(&self, reply: Reply, status: u16, value: &Value) -> Error {
-        let headers = reply.headers_value();
-        let mut fault: Fault = self.document.fault(status, &headers, value);
+    /// The provider's error in our words, with unified field names.
+    pub(crate) fn fault(&self, status: u16, headers: &Value, value: &Value) -> Fault {
+        let mut fault = self.document.fault(status, headers, value);
         for field in &mut fault.fields {
             if let Some(unified) = self.plan.provider_to_unified(field) {
                 *field = unified.to_owned();
             }
         }
+        fault
+    }
+
+    fn rejected(&self, reply: Reply, status: u16, value: &Value) -> Error {
+        let fault = self.fault(status, &reply.headers_value(), value);
         let retry_after = reply.headers.get(RETRY_AFTER).cloned();
         Error::Rejected(Box::new(Rejection {
             provider: self.connection.provider.clone(),
-            status,
+            // A provider that offers several records (300) has not done what it was asked: a conflict, not a redirect.
+            status: if status == 300 { 409 } else { status },
             fault,
             body: reply.body,
             quotas: reply.quotas,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use mapping::{Method, QueryInput, RecordCall};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use provider::Call;
+use provider::{Call, CallError};
 use serde_json::{Value, json};
 use store::{Connection, Tenant};
 
@@ -25,23 +26,15 @@ impl Unified {
         is_minimal: bool,
     ) -> Result<Outcome<Value>, Error> {
         let job = self.job(tenant, connection, resource, Method::Create).await?;
-        let query = parameters::record_query(parameters, &job.plan)?;
+        let query = parameters::write_query(parameters, &job.plan)?;
         body::check(&job.plan, &record)?;
-        let call = job.record_call(Method::Create, None, Some(record)).await?;
+        let mut call = job.record_call(Method::Create, None, Some(record)).await?;
+        job.allow_duplicates(&query, &mut call)?;
         if query.dry_run {
             return job.dry_run(&call, None);
         }
         let (reply, value) = job.send(call).await?;
-        let id_key = job
-            .route(Method::Create)?
-            .id
-            .as_deref()
-            .unwrap_or(&job.document.records.id_field);
-        let id = value.get(id_key).and_then(Value::as_str).map(str::to_owned);
-        // The record exists, its name is unknown: a second create would be the caller's worst next step.
-        let id = id.ok_or(provider::CallError::BadReply {
-            what: "a created record without its id",
-        })?;
+        let id = job.written_id(job.route(Method::Create)?, &value)?;
         if is_minimal {
             return Ok(Outcome::Done(id_only(&id, reply.quotas)));
         }
@@ -64,10 +57,11 @@ impl Unified {
         is_minimal: bool,
     ) -> Result<Outcome<Value>, Error> {
         let job = self.job(tenant, connection, resource, Method::Update).await?;
-        let query = parameters::record_query(parameters, &job.plan)?;
+        let query = parameters::write_query(parameters, &job.plan)?;
         job.check_id(id)?;
         body::check(&job.plan, &record)?;
-        let call = job.record_call(Method::Update, Some(id), Some(record)).await?;
+        let mut call = job.record_call(Method::Update, Some(id), Some(record)).await?;
+        job.allow_duplicates(&query, &mut call)?;
         if query.dry_run {
             return job.dry_run(&call, None);
         }
@@ -99,7 +93,7 @@ impl Unified {
     }
 }
 
-fn id_only(id: &str, quotas: Vec<provider::QuotaReading>) -> Answer<Value> {
+pub(crate) fn id_only(id: &str, quotas: Vec<provider::QuotaReading>) -> Answer<Value> {
     Answer {
         value: json!({ "id": id }),
         quotas,
@@ -111,7 +105,7 @@ fn id_only(id: &str, quotas: Vec<provider::QuotaReading>) -> Answer<Value> {
 impl Job {
     /// The record as the provider now has it. The write is done: that it cannot be read is a warning, because an error
     /// would make callers write it again.
-    async fn read_back(
+    pub(crate) async fn read_back(
         &self,
         id: &str,
         query: &ListQuery,
@@ -131,18 +125,47 @@ impl Job {
         }
     }
 
-    fn route(&self, kind: Method) -> Result<&RecordCall, Error> {
+    pub(crate) fn route(&self, kind: Method) -> Result<&RecordCall, Error> {
         let records = &self.document.records;
         let route = match kind {
             Method::Create => records.create.as_ref(),
             Method::Update => records.update.as_ref(),
             Method::Delete => records.delete.as_ref(),
-            Method::List | Method::Get | Method::Upsert | Method::Search => None,
+            Method::Upsert => records.upsert.as_ref(),
+            Method::List | Method::Get | Method::Search => None,
         };
         route.ok_or_else(|| Error::Unsupported {
             resource: self.plan.resource.clone(),
             method: "written",
         })
+    }
+
+    /// The id that a write's reply tells.
+    pub(crate) fn written_id(&self, route: &RecordCall, reply: &Value) -> Result<String, Error> {
+        let key = route.id.as_deref().unwrap_or(&self.document.records.id_field);
+        let id = reply.get(key).and_then(Value::as_str).map(str::to_owned);
+        // The record exists, its name is unknown: a second create would be the caller's worst next step.
+        let id = id.ok_or(CallError::BadReply {
+            what: "a written record without its id",
+        })?;
+        Ok(id)
+    }
+
+    /// Adds the headers of a write that is done although the provider thinks the record a duplicate.
+    pub(crate) fn allow_duplicates(&self, query: &ListQuery, call: &mut Call) -> Result<(), Error> {
+        if !query.allow_duplicates {
+            return Ok(());
+        }
+        for (name, value) in &self.document.records.allow_duplicates {
+            let header = HeaderName::from_bytes(name.as_bytes())
+                .ok()
+                .zip(HeaderValue::from_str(value).ok())
+                .ok_or_else(|| CallError::Misconfigured {
+                    what: format!("provider.yaml: records.allow_duplicates.{name} is not a header"),
+                })?;
+            call.headers.push(header);
+        }
+        Ok(())
     }
 
     /// The call of one write: the document's route, with the mapped body.
@@ -153,42 +176,72 @@ impl Job {
         record: Option<Value>,
     ) -> Result<Call, Error> {
         let route = self.route(kind)?;
-        let segment = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let path = route
-            .path
-            .replace("{object}", &segment(&self.plan.object))
-            .replace("{id}", &segment(id.unwrap_or_default()));
+        let path = filled(
+            &route.path,
+            &[("object", &self.plan.object), ("id", id.unwrap_or_default())],
+        );
         let mut call = Call::get(path);
         call.method = method(&route.method);
         if let Some(record) = record {
-            let mapped = self.mapped_body(kind, id, record).await?;
-            call.body = Some(Bytes::from(mapped.to_string()));
+            let mapped = self
+                .mapped_bodies(kind, vec![(id.map(str::to_owned), record)])
+                .await?;
+            call.body = mapped.first().map(|body| Bytes::from(body.to_string()));
         }
         Ok(call)
     }
 
-    async fn mapped_body(&self, kind: Method, id: Option<&str>, record: Value) -> Result<Value, Error> {
+    /// The provider's words for records to write, each with its id where it has one.
+    pub(crate) async fn mapped_bodies(
+        &self,
+        kind: Method,
+        records: Vec<(Option<String>, Value)>,
+    ) -> Result<Vec<Value>, Error> {
         let metadata = self.metadata().await?;
-        check_custom_fields(&metadata, &record, kind)?;
+        let many = records.len() > 1;
+        for (index, (_, record)) in records.iter().enumerate() {
+            check_custom_fields(&metadata, record, kind).map_err(|error| {
+                if many {
+                    body::of_record(index, error)
+                } else {
+                    error
+                }
+            })?;
+        }
         let plan = Arc::clone(&self.plan);
         let context = self.context();
         let connection = self.connection_facts();
         let budget = self.budget();
-        let id = id.map(str::to_owned);
-        let size_bytes = if plan.has_override(kind) { usize::MAX } else { 0 };
+        // One small record is mapped at once; many, or by a tenant's own expression, where others do not wait.
+        let size_bytes = if many || plan.has_override(kind) {
+            usize::MAX
+        } else {
+            0
+        };
         run(size_bytes, move || {
-            let input = QueryInput {
-                query: &json!({}),
-                body: &record,
-                context: &context,
-                connection: &connection,
-                id: id.as_deref(),
-                field_kinds: &kinds(&metadata),
-            };
-            Ok(plan.request_body(kind, &input, &budget)?)
+            let bodies = records.iter().map(|(id, record)| {
+                let input = QueryInput {
+                    query: &json!({}),
+                    body: record,
+                    context: &context,
+                    connection: &connection,
+                    id: id.as_deref(),
+                    field_kinds: &kinds(&metadata),
+                };
+                Ok(plan.request_body(kind, &input, &budget)?)
+            });
+            bodies.collect()
         })
         .await
     }
+}
+
+/// A document's path with its places filled, each value as one segment.
+pub(crate) fn filled(path: &str, values: &[(&str, &str)]) -> String {
+    values.iter().fold(path.to_owned(), |path, (name, value)| {
+        let segment = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
+        path.replace(&format!("{{{name}}}"), &segment)
+    })
 }
 
 /// Custom fields go to the provider by name: a name that is no custom field of this org is refused here, where the

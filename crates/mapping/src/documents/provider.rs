@@ -1,5 +1,6 @@
 //! `provider.yaml`: what the generic machinery needs to know of one provider.
 
+mod batch;
 mod file;
 mod run;
 #[cfg(test)]
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use model::Secret;
+
+pub use batch::{Batch, BatchCall, BatchInput, BatchItem};
 
 use crate::metadata::FieldKind;
 
@@ -37,6 +40,8 @@ pub struct ProviderDocument {
     pub page: Page,
     /// How one record is written and read.
     pub records: Records,
+    /// How many records are written with one call.
+    pub batch: Option<Batch>,
     /// How objects and fields are described.
     pub metadata: Metadata,
     /// What the proxy lets through.
@@ -240,6 +245,9 @@ pub struct Records {
     /// Creates or changes the record that a field's value names.
     #[serde(default)]
     pub upsert: Option<RecordCall>,
+    /// Headers of a write that is to be done although the provider thinks the record a duplicate.
+    #[serde(default)]
+    pub allow_duplicates: BTreeMap<String, String>,
     /// Keys of a record that are not data, at any depth.
     #[serde(default)]
     pub strip: Vec<String>,
@@ -354,6 +362,9 @@ pub struct Fault {
     /// Whether the same call may succeed later.
     #[serde(default)]
     pub retryable: bool,
+    /// Ids of the records that the provider thinks the same as the one to be written.
+    #[serde(default)]
+    pub duplicates: Vec<String>,
 }
 
 /// The codes a provider's error may have. The gateway's documentation explains each.
@@ -366,6 +377,7 @@ pub const FAULT_CODES: &[&str] = &[
     "not_found",
     "permission_denied",
     "rate_limited",
+    "rolled_back",
     "upstream_error",
     "upstream_timeout",
     "upstream_unavailable",

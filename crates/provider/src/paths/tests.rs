@@ -172,12 +172,29 @@ fn a_written_path_reads_back_as_itself() {
 }
 
 #[test]
-fn our_own_paths_may_hold_an_address_of_mail_but_no_delimiters() {
+fn our_own_paths_may_hold_any_key_but_no_way_out_of_the_segment() {
     let path = own_path("/objects/Contact/Mail__c/a%40b.example;").map_err(|error| error.to_string());
     assert!(path.is_err(), "a bare `;` is refused");
     let path = own_path("/objects/Contact/Mail__c/a%40b.example%3B").expect("a path");
     assert_eq!(path.as_str(), "/objects/Contact/Mail__c/a%40b.example%3B");
-    for raw in ["/a%2fb", "/a/../b", "/%2e%2e/b", "/a%00"] {
+    let path = own_path("/objects/Contact/Key__c/a%2Fb%3Fc%23d%20%252F%2B%C3%A9%2E").expect("a path");
+    assert_eq!(
+        path.as_str(),
+        "/objects/Contact/Key__c/a%2Fb%3Fc%23d%20%252F+%C3%A9."
+    );
+    for raw in [
+        "/a/../b",
+        "/%2e%2e/b",
+        "/a%00",
+        "/a%0Ab",
+        "/a%2F..%2Fb",
+        "/..%5Cb",
+        "/a%2F%20..%20",
+        "/%2E",
+        "/a?b",
+        "/a%2",
+        "/a%FF",
+    ] {
         assert!(own_path(raw).is_err(), "{raw}");
     }
 }

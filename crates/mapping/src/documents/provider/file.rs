@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::{
-    Api, Auth, ClientAuthentication, Environment, Flow, LongQuery, Metadata, Page, ProviderDocument, Proxy,
-    Query, QueryLanguage, Records, TokenExpiry,
+    Api, Auth, Batch, BatchCall, ClientAuthentication, Environment, Flow, LongQuery, Metadata, Page,
+    ProviderDocument, Proxy, Query, QueryLanguage, Records, TokenExpiry,
 };
 use crate::documents::source::{DOCUMENT_MAX_BYTES, Source};
 use crate::error::DocumentError;
@@ -27,6 +27,8 @@ pub(super) struct Expressions {
     pub(super) long_reply: Option<Expression>,
     pub(super) describe: Option<Expression>,
     pub(super) objects: Option<Expression>,
+    pub(super) batch_body: Option<Expression>,
+    pub(super) batch_reply: Option<Expression>,
 }
 
 /// The patterns of a provider, compiled: linear in time.
@@ -83,6 +85,8 @@ struct ProviderFile {
     query: Option<QueryFile>,
     page: Page,
     records: Records,
+    #[serde(default)]
+    batch: Option<BatchFile>,
     #[serde(default)]
     metadata: Option<MetadataFile>,
     #[serde(default)]
@@ -145,6 +149,22 @@ struct LongFile {
     reply: Spanned<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchFile {
+    max_records: usize,
+    #[serde(default)]
+    create: Option<BatchCall>,
+    #[serde(default)]
+    update: Option<BatchCall>,
+    #[serde(default)]
+    upsert: Option<BatchCall>,
+    #[serde(default)]
+    delete: Option<BatchCall>,
+    body: Spanned<String>,
+    reply: Spanned<String>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MetadataFile {
@@ -194,6 +214,7 @@ impl ProviderDocument {
             query,
             page: file.page,
             records: file.records,
+            batch: file.batch.map(batch),
             metadata: Metadata {
                 describe_path: metadata.describe.map(|describe| describe.path),
                 objects_path: metadata.objects.map(|objects| objects.path),
@@ -203,6 +224,22 @@ impl ProviderDocument {
             expressions,
             patterns,
         })
+    }
+}
+
+fn batch(file: BatchFile) -> Batch {
+    let calls = [
+        ("create", file.create),
+        ("update", file.update),
+        ("upsert", file.upsert),
+        ("delete", file.delete),
+    ];
+    let calls = calls
+        .into_iter()
+        .filter_map(|(operation, call)| Some((operation.to_owned(), call?)));
+    Batch {
+        max_records: file.max_records,
+        calls: calls.collect(),
     }
 }
 
@@ -227,7 +264,10 @@ fn expressions(source: Source<'_>, file: &ProviderFile) -> Result<Expressions, D
         |key: &str, text: Option<&Spanned<String>>| text.map(|text| source.compile(key, text)).transpose();
     let long = file.query.as_ref().and_then(|query| query.long.as_ref());
     let metadata = file.metadata.as_ref();
+    let batch = file.batch.as_ref();
     Ok(Expressions {
+        batch_body: optional("batch.body", batch.map(|batch| &batch.body))?,
+        batch_reply: optional("batch.reply", batch.map(|batch| &batch.reply))?,
         token_response: source.compile("auth.token_response", &file.auth.token_response)?,
         token_fault: source.compile("auth.token_fault", &file.auth.token_fault)?,
         session_expired: optional(

@@ -268,7 +268,7 @@ const FAST: Allowance = Allowance {
     result_max_bytes: RESULT_MAX_BYTES,
     now_ms: None,
 };
-const SLOW: Allowance = Allowance {
+pub(super) const SLOW: Allowance = Allowance {
     time_ms: DESCRIBE_TIME_MS,
     result_max_bytes: DESCRIBE_MAX_BYTES,
     now_ms: None,
@@ -280,7 +280,7 @@ fn as_fields(value: &Value) -> Vec<(&str, &Value)> {
     fields.map(|(name, value)| (name.as_str(), value)).collect()
 }
 
-fn evaluate(
+pub(super) fn evaluate(
     part: &'static str,
     expression: &Expression,
     fields: &[(&str, &Value)],
@@ -314,6 +314,7 @@ fn by_status(status: u16) -> Fault {
         message: format!("The provider answered with status {status}"),
         fields: Vec::new(),
         retryable,
+        duplicates: Vec::new(),
     }
 }
 
