@@ -35,6 +35,26 @@ pub(crate) fn check(plan: &Plan, body: &Value) -> Result<(), Error> {
                 Vec::new(),
             ));
         }
+        if let Some(field) = plan.schema.field(name)
+            && let Some(parts) = unwritable(&field.shape, value)
+        {
+            return Err(invalid(
+                Some(name),
+                format!("`{name}` names nothing that can be written"),
+                parts,
+            ));
+        }
+        if let Some(field) = plan.schema.field(name)
+            && let Some(text) = value.as_str()
+            && !field.values.is_empty()
+            && !field.values.iter().any(|known| known.eq_ignore_ascii_case(text))
+        {
+            return Err(invalid(
+                Some(name),
+                format!("`{name}` does not take this value"),
+                field.values.clone(),
+            ));
+        }
     }
     Ok(())
 }
@@ -63,6 +83,20 @@ pub(crate) fn invalid(field: Option<&str>, message: impl Into<String>, allowed: 
         field: field.map(str::to_owned),
         message: message.into(),
         allowed,
+    }
+}
+
+/// The writable parts of an object, or of a list's items, when the body's names none of them: a reference by its name
+/// alone would clear what it was meant to set.
+fn unwritable(shape: &Shape, value: &Value) -> Option<Vec<String>> {
+    match (shape, value) {
+        (Shape::Object(parts), Value::Object(given)) => {
+            let writable = parts.iter().filter(|part| !part.read_only).map(|part| &part.name);
+            let names: Vec<String> = writable.cloned().collect();
+            (!names.iter().any(|name| given.contains_key(name))).then_some(names)
+        }
+        (Shape::List(item), Value::Array(values)) => values.iter().find_map(|value| unwritable(item, value)),
+        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A caller's filter as a typed condition: every value is read as its field's type before it is written.
 
-use mapping::FieldKind;
+use mapping::{FieldKind, FilterRule};
+use serde_json::Value;
 use soql::{Comparison, Condition, FieldPath, LikePattern, Literal};
 
 use crate::Error;
@@ -59,6 +60,62 @@ pub(crate) fn condition(filter: &Filter, field: &FieldPath, kind: FieldKind) -> 
             field,
             pattern: LikePattern::starts_with(first),
         },
+    })
+}
+
+/// Writes a filter on a unified field whose values are the document's own: each is what it says of the provider's fields.
+pub(crate) fn of_values(filter: &Filter, rule: &FilterRule) -> Result<Condition, Error> {
+    const ALLOWED: [Operator; 4] = [Operator::Eq, Operator::Ne, Operator::In, Operator::Nin];
+    if !ALLOWED.contains(&filter.operator) {
+        return Err(Error::InvalidParameter {
+            parameter: filter.parameter.clone(),
+            message: format!(
+                "`{}` does not apply to a field of fixed values",
+                filter.operator.name()
+            ),
+            allowed: ALLOWED
+                .iter()
+                .map(|operator| operator.name().to_owned())
+                .collect(),
+        });
+    }
+    if filter.values.is_empty() {
+        return Err(wrong(filter, "needs at least one value"));
+    }
+    let mut any = Vec::with_capacity(filter.values.len());
+    for value in &filter.values {
+        let fields = rule.values.get(value).ok_or_else(|| Error::InvalidParameter {
+            parameter: filter.parameter.clone(),
+            message: format!("`{value}` is none of its values"),
+            allowed: rule.values.keys().cloned().collect(),
+        })?;
+        let all: Result<Vec<Condition>, Error> = fields
+            .iter()
+            .map(|(field, value)| {
+                let field = FieldPath::parse(field).map_err(|error| wrong(filter, error.to_string()))?;
+                Ok(compare(field, Comparison::Equal, own_literal(filter, value)?))
+            })
+            .collect();
+        any.push(Condition::And(all?));
+    }
+    let is_negated = matches!(filter.operator, Operator::Ne | Operator::Nin);
+    let any = Condition::Or(any);
+    Ok(if is_negated {
+        Condition::Not(Box::new(any))
+    } else {
+        any
+    })
+}
+
+/// A document's own value as a literal.
+fn own_literal(filter: &Filter, value: &Value) -> Result<Literal, Error> {
+    Ok(match value {
+        Value::Bool(flag) => Literal::Boolean(*flag),
+        Value::String(text) => Literal::text(text.as_str()),
+        Value::Number(number) => {
+            Literal::decimal(&number.to_string()).map_err(|error| wrong(filter, error.to_string()))?
+        }
+        _ => Literal::Null,
     })
 }
 

@@ -247,6 +247,14 @@ impl Compiler<'_> {
     fn condition(&self, filter: &Filter) -> Result<Condition, Error> {
         let (name, kind) = match &filter.target {
             Target::Unified(name) => match (self.plan.filters.get(name), self.plan.field_map.get(name)) {
+                (Some(rule), _) if !rule.values.is_empty() => {
+                    let named = rule.values.values().flat_map(|fields| fields.keys());
+                    let absent = |name: &&String| !name.contains('.') && self.metadata.field(name).is_none();
+                    return match named.into_iter().find(absent) {
+                        Some(name) => Err(self.absent(&filter.parameter, name)),
+                        None => filter::of_values(filter, rule),
+                    };
+                }
                 (Some(rule), _) => {
                     // The describe knows better than a document what an org made of a field.
                     let described = self.metadata.field(&rule.field).map(|field| field.kind);

@@ -14,9 +14,13 @@ struct Fixture {
 }
 
 fn fixture() -> Fixture {
+    fixture_of("contacts")
+}
+
+fn fixture_of(resource: &str) -> Fixture {
     let catalog = Catalog::embedded().expect("the shipped documents");
     let provider = catalog.provider_names().next().expect("a provider").to_owned();
-    let plan = catalog.plan(&provider, "contacts", &[]).expect("a plan");
+    let plan = catalog.plan(&provider, resource, &[]).expect("a plan");
     let mut fields: Vec<FieldMetadata> = plan
         .fields
         .iter()
@@ -98,6 +102,93 @@ fn a_filter_is_written_as_its_fields_type() {
         let normal = |text: &str| text.replace(", ", ",").to_lowercase();
         assert!(normal(&soql).contains(&normal(wanted)), "{query:?}: {soql}");
     }
+}
+
+#[test]
+fn a_fields_own_values_are_written_as_what_they_are_with_the_provider() {
+    let fixture = fixture_of("opportunities");
+    for (query, wanted) in [
+        (vec![("status", "won")], "WHERE IsWon = TRUE ORDER"),
+        (
+            vec![("status", "lost")],
+            "WHERE IsClosed = TRUE AND IsWon = FALSE ORDER",
+        ),
+        (
+            vec![("status[in]", "open,won")],
+            "WHERE IsClosed = FALSE OR IsWon = TRUE ORDER",
+        ),
+        (
+            vec![("status[ne]", "lost"), ("name", "a")],
+            "WHERE (NOT (IsClosed = TRUE AND IsWon = FALSE)) AND Name = 'a' ORDER",
+        ),
+        (
+            vec![("or[0][status]", "won"), ("or[1][amount][gt]", "5")],
+            "WHERE IsWon = TRUE OR Amount > 5 ORDER",
+        ),
+    ] {
+        let soql = fixture.soql(&query).expect("a query");
+        assert!(
+            soql.to_lowercase().contains(&wanted.to_lowercase()),
+            "{query:?}: {soql}"
+        );
+    }
+    for query in [("status", "done"), ("status", ""), ("status", "Won")] {
+        let (parameter, allowed) = fixture.refused(&[query]);
+        assert_eq!(
+            (parameter.as_str(), allowed),
+            (
+                "status",
+                vec!["lost".to_owned(), "open".to_owned(), "won".to_owned()]
+            )
+        );
+    }
+    let (parameter, allowed) = fixture.refused(&[("status[like]", "w%")]);
+    assert_eq!((parameter.as_str(), allowed.len()), ("status[like]", 4));
+}
+
+#[test]
+fn a_field_of_fixed_values_takes_no_other() {
+    let plan = fixture_of("tasks").plan;
+    for status in [json!("open"), json!("Completed"), json!(null)] {
+        assert!(
+            crate::body::check(&plan, &json!({ "status": status })).is_ok(),
+            "{status}"
+        );
+    }
+    match crate::body::check(&plan, &json!({"status": "done"})) {
+        Err(Error::InvalidBody { field, allowed, .. }) => {
+            assert_eq!(
+                (field.as_deref(), allowed),
+                (Some("status"), vec!["open".to_owned(), "completed".to_owned()])
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_reference_by_its_name_alone_is_refused_and_not_cleared() {
+    let plan = fixture_of("opportunities").plan;
+    for body in [
+        json!({"account": {"id": null}}),
+        json!({"account": null}),
+        json!({"stage": {"name": "Prospecting"}}),
+    ] {
+        assert!(crate::body::check(&plan, &body).is_ok(), "{body}");
+    }
+    for body in [json!({"account": {"name": "Acme"}}), json!({"account": {}})] {
+        match crate::body::check(&plan, &body) {
+            Err(Error::InvalidBody { field, allowed, .. }) => {
+                assert_eq!(
+                    (field.as_deref(), allowed),
+                    (Some("account"), vec!["id".to_owned()])
+                );
+            }
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+    let tasks = fixture_of("tasks").plan;
+    assert!(crate::body::check(&tasks, &json!({"contacts": [{"id": "1"}, {"name": "Ann"}]})).is_err());
 }
 
 #[test]
