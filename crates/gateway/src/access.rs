@@ -9,6 +9,7 @@ use model::ConnectionId;
 use store::{AuthenticationError, Caller, Connection, Operator, StoreError, Tenant};
 
 use crate::code::Code;
+use crate::idempotency::Admitted;
 use crate::limits::{Permit, TenantPermit};
 use crate::observe::TenantSlot;
 use crate::problem::Problem;
@@ -113,6 +114,9 @@ impl FromRequestParts<App> for ConnectionCall {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if let Some(call) = parts.extensions.get::<Admitted>().and_then(Admitted::take) {
+            return Ok(call);
+        }
         let call = TenantCall::from_request_parts(parts, app).await?;
         let mut parameters = query::decode(parts.uri.query())?;
         let connection = chosen(app, &call.tenant, &parts.headers, &parameters).await?;

@@ -75,6 +75,14 @@ codes! {
     UnknownProvider = "unknown_provider", 404, false, "No such provider", "`allowed` lists the providers.";
     UnsupportedOperation = "unsupported_operation", 400, false, "The resource does not do this",
         "GET /unified/meta/crm/{resource} tells what a resource does with this provider.";
+    IdempotencyKeyReused = "idempotency_key_reused", 422, false, "The idempotency key was used for another request",
+        "Send a key of its own with each write; a retry repeats method, path, query and body as they were.";
+    IdempotencyKeyInUse = "idempotency_key_in_use", 409, true, "The first request with this idempotency key is under way",
+        "Try again after `Retry-After` seconds: the answer of the first request will be replayed.";
+    OutcomeUnknown = "outcome_unknown", 409, false, "Whether the write was carried out is not known",
+        "Look whether the provider has it. If not, write again with a new idempotency key. Retries with this one send nothing.";
+    AnswerNotKept = "answer_not_kept", 409, false, "The write was answered, and the answer was too large to keep",
+        "`detail` tells its status. Read what was written.";
     InvalidMapping = "invalid_mapping", 422, false, "The mapping document cannot be used",
         "`errors` lists every mistake with its line, column and key.";
     MappingFailed = "mapping_failed", 500, false, "A mapping failed",
@@ -92,7 +100,9 @@ codes! {
     NotFound = "not_found", 404, false, "No such record", "It does not exist, or the connected user cannot see it.";
     Conflict = "conflict", 409, false, "The request conflicts with what is there", "Read the present state first.";
     DuplicateDetected = "duplicate_detected", 400, false, "The provider found a duplicate",
-        "Update the existing record; `upstream` tells which.";
+        "`duplicates` names the records it means. Change one of them, or write all the same with `allow_duplicates=true`.";
+    RolledBack = "rolled_back", 424, false, "Not written because of another record",
+        "The request was all or nothing: see the results of the other records.";
     RecordLocked = "record_locked", 400, true, "The record is locked", "Somebody else is writing it: try again.";
     PreconditionFailed = "precondition_failed", 412, false, "A condition of the request was not met",
         "Read the record again.";

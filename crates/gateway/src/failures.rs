@@ -224,7 +224,8 @@ fn rejected(rejection: Rejection) -> Problem {
     if let Some(fault) = fault {
         problem = problem
             .retryable(fault.retryable && code != Code::NeedsReauth)
-            .fields(fault.fields);
+            .fields(fault.fields)
+            .duplicates(fault.duplicates);
     }
     for (name, value) in headers {
         problem = problem.header(name, value);

@@ -10,11 +10,11 @@ use crate::code::Code;
 use crate::problem::Problem;
 
 /// Warnings of an answer whose body has no place for them: a JSON array of strings, in ASCII.
-const WARNINGS_HEADER: HeaderName = HeaderName::from_static("x-crosswalk-warnings");
+pub(crate) const WARNINGS_HEADER: HeaderName = HeaderName::from_static("x-crosswalk-warnings");
 /// Longest value of it, bytes: proxies before us commonly take 8 KiB of headers in all.
 const WARNINGS_MAX_BYTES: usize = 4 << 10;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// JSON with a status. Nothing of ours is to be kept by caches on the way.
 pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Response, Problem> {

@@ -11,6 +11,7 @@ mod body;
 mod code;
 mod failures;
 mod headers;
+mod idempotency;
 mod limits;
 mod observe;
 mod openapi;

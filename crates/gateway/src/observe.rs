@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::body;
 use crate::code::Code;
+use crate::idempotency;
 use crate::problem::{Problem, RequestFacts};
 use crate::router;
 use crate::server::Ambiguous;
@@ -49,6 +50,10 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let traceparent = request.headers().get("traceparent").cloned();
+    if request.headers().contains_key(idempotency::KEY_HEADER) {
+        // Whoever keeps the answer writes it out itself.
+        request.extensions_mut().insert(request_id.clone());
+    }
     let tenant = tracing::enabled!(tracing::Level::DEBUG).then(TenantSlot::default);
     if let Some(slot) = &tenant {
         request.extensions_mut().insert(slot.clone());
@@ -113,7 +118,7 @@ fn written(problem: &Problem, facts: &RequestFacts<'_>, carrier: &Response) -> R
 }
 
 /// The trace id of a well-formed `traceparent` (W3C Trace Context §3.2).
-fn trace_id(traceparent: &HeaderValue) -> Option<&str> {
+pub(crate) fn trace_id(traceparent: &HeaderValue) -> Option<&str> {
     let text = traceparent.to_str().ok()?;
     let mut parts = text.split('-');
     let (version, trace_id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -207,7 +212,7 @@ fn check_headers(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// What a panic becomes. Its text stays in the log of the process: it may hold anything.
-fn panicked() -> Response {
+pub(crate) fn panicked() -> Response {
     metrics::counter!("crosswalk_panics_total").increment(1);
     Problem::new(Code::Internal, "The request met an error of the gateway.").into_response()
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use mapping::{Catalog, ResourceSchema};
 use serde_json::{Map, Value, json};
 
-use crate::access::Access;
+use crate::access::{Access, Scope};
 use crate::code::Code;
 use crate::router::{Route, routes};
 use operations::{Content, Details, Parameter, details};
@@ -179,13 +179,16 @@ fn responses(route: &Route, known: &Details, resource: Option<&ResourceSchema>) 
         success["content"] = content;
     }
     if known.takes_connection {
-        let headers = [
+        let mut headers = vec![
             "RateLimit-Policy",
             "RateLimit",
             "ratelimit-limit",
             "ratelimit-remaining",
             "ratelimit-reset",
         ];
+        if route.access == Access::Tenant(Scope::Write) {
+            headers.push("Idempotency-Replayed");
+        }
         success["headers"] = headers
             .iter()
             .map(|name| {

@@ -32,6 +32,8 @@ struct Parts {
     upstream: Option<Upstream>,
     fields: Vec<String>,
     allowed: Vec<String>,
+    /// Ids of records that the provider thinks the same as the one to be written.
+    duplicates: Vec<String>,
     errors: Vec<Value>,
     violated_policies: Vec<String>,
     connection_id: Option<String>,
@@ -77,6 +79,7 @@ impl Problem {
             upstream: None,
             fields: Vec::new(),
             allowed: Vec::new(),
+            duplicates: Vec::new(),
             errors: Vec::new(),
             violated_policies: Vec::new(),
             connection_id: None,
@@ -91,6 +94,13 @@ impl Problem {
 
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status
+    }
+
+    /// Whether the provider refused for good: the same request would be refused again.
+    pub(crate) fn is_final_refusal(&self) -> bool {
+        let upstream_status = self.0.upstream.as_ref().and_then(|upstream| upstream.status);
+        let is_refused = upstream_status.is_some_and(|status| (400..500).contains(&status));
+        self.0.is_remote && is_refused && !self.0.is_retryable && self.0.code != Code::NeedsReauth
     }
 
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
@@ -117,6 +127,11 @@ impl Problem {
 
     pub(crate) fn allowed<T: Into<String>>(mut self, allowed: impl IntoIterator<Item = T>) -> Self {
         self.0.allowed.extend(allowed.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn duplicates(mut self, ids: Vec<String>) -> Self {
+        self.0.duplicates = ids;
         self
     }
 
@@ -181,6 +196,7 @@ impl Problem {
         for (key, list) in [
             ("fields", &self.0.fields),
             ("allowed", &self.0.allowed),
+            ("duplicates", &self.0.duplicates),
             ("violated-policies", &self.0.violated_policies),
         ] {
             if !list.is_empty() {

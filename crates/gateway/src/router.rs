@@ -10,6 +10,7 @@ use tower_http::compression::CompressionLayer;
 use crate::access::Access::{self, Operator, Public, Tenant};
 use crate::access::Scope::{Manage, Proxy, Read, Write};
 use crate::code::Code;
+use crate::idempotency;
 use crate::observe::observe;
 use crate::problem::Problem;
 use crate::routes::{admin, connect, connections, docs, health, mappings, meta, metrics, proxy, unified};
@@ -31,6 +32,8 @@ pub(crate) fn routes() -> Vec<Route> {
     vec![
         route("GET",    "/unified/crm/{resource}",                    Tenant(Read),   "list_records",       get(unified::list)),
         route("POST",   "/unified/crm/{resource}",                    Tenant(Write),  "create_record",      post(unified::create)),
+        route("POST",   "/unified/crm/{resource}/upsert",             Tenant(Write),  "upsert_record",      post(unified::upsert)),
+        route("POST",   "/unified/crm/{resource}/batch",              Tenant(Write),  "write_records",      post(unified::batch)),
         route("GET",    "/unified/crm/{resource}/{id}",               Tenant(Read),   "get_record",         get(unified::read)),
         route("PATCH",  "/unified/crm/{resource}/{id}",               Tenant(Write),  "update_record",      patch(unified::update)),
         route("DELETE", "/unified/crm/{resource}/{id}",               Tenant(Write),  "delete_record",      delete(unified::remove)),
@@ -84,6 +87,11 @@ pub(crate) fn router(app: &App) -> Router {
         ..
     } in routes()
     {
+        let handler = if access == Tenant(Write) {
+            handler.route_layer(middleware::from_fn_with_state(App::clone(app), idempotency::once))
+        } else {
+            handler
+        };
         // Each handler's extractor compares this with what it takes, so that no route is open by oversight.
         router = router.route(path, handler.layer(Extension(access)));
     }

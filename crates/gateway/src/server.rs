@@ -142,13 +142,20 @@ async fn drain(gateway: &Gateway, stop: &Stop, accepting: JoinHandle<()>) {
     stop.accepting.cancel();
     let _ = accepting.await;
     stop.connections.close();
+    gateway.writes.close();
     let drain_ms = gateway.settings.limits.drain_ms;
-    if tokio::time::timeout(Duration::from_millis(drain_ms), stop.connections.wait())
+    let ended = async {
+        stop.connections.wait().await;
+        // Those whose callers have gone away.
+        gateway.writes.wait().await;
+    };
+    if tokio::time::timeout(Duration::from_millis(drain_ms), ended)
         .await
         .is_err()
     {
         tracing::warn!(
             connections = stop.connections.len(),
+            writes = gateway.writes.len(),
             drain_ms,
             "cutting what did not end in time"
         );

@@ -10,6 +10,7 @@ use provider::Providers;
 use store::{Readiness, Store};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use unified::Unified;
 
 use crate::limits::Permits;
@@ -31,6 +32,8 @@ pub(crate) struct Gateway {
     pub(crate) metrics_text: Arc<dyn Fn() -> String + Send + Sync>,
     pub(crate) permits: Permits,
     pub(crate) route_metrics: RouteMetrics,
+    /// Writes that name a key: each ends on a task of its own, whether or not its caller waits.
+    pub(crate) writes: TaskTracker,
     /// Set once, when the node begins to stop.
     pub(crate) is_draining: AtomicBool,
     /// The OpenAPI document, written when first asked for.
@@ -54,6 +57,7 @@ impl Gateway {
             clock: parts.clock,
             random: parts.random,
             metrics_text: parts.metrics_text,
+            writes: TaskTracker::new(),
             is_draining: AtomicBool::new(false),
             openapi: OnceLock::new(),
             docs_page: OnceLock::new(),

@@ -9,6 +9,7 @@
 
 mod demo;
 mod edge;
+mod idempotency;
 mod mappings;
 mod pages;
 mod refresh;

@@ -26,6 +26,7 @@ fn rejection(status: u16, code: &str) -> Error {
             message: "their words, Bearer abcdefghijklmnopqrstuvwx".to_owned(),
             fields: vec!["email_addresses".to_owned()],
             retryable: code == "rate_limited",
+            duplicates: Vec::new(),
         },
         body: Bytes::from_static(b"[{\"errorCode\":\"THEIR_CODE\"}]"),
         quotas: vec![QuotaReading {

@@ -42,6 +42,7 @@ pub(super) fn headers() -> Value {
         "ratelimit-limit": header("integer", "The limit of the policy that is closest to its end."),
         "ratelimit-remaining": header("integer", "What is left of it."),
         "ratelimit-reset": header("integer", "Seconds until it begins anew; absent when the provider does not tell."),
+        "Idempotency-Replayed": header("boolean", "`true` when the answer is the one of an earlier request with the same key."),
     })
 }
 
@@ -68,6 +69,7 @@ pub(super) fn schemas(catalog: &Catalog) -> Value {
         }),
     );
     put("Id", object(&[("id", json!({"type": "string"}))]));
+    write_schemas(&mut put);
     connection_schemas(&mut put);
     mapping_schemas(&mut put);
     admin_schemas(&mut put);
@@ -77,6 +79,80 @@ pub(super) fn schemas(catalog: &Catalog) -> Value {
         put(&resource.name, schema);
     }
     Value::Object(schemas)
+}
+
+fn write_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    let record = json!({"$ref": "#/components/schemas/Record"});
+    let field = json!({
+        "type": "string",
+        "description": "A unified field, or `custom_fields.<name>`, that the provider finds records by.",
+    });
+    put(
+        "Upsert",
+        object(&[
+            (
+                "upsert_on",
+                object(&[
+                    ("field", field.clone()),
+                    ("value", json!({"type": ["string", "number"]})),
+                ]),
+            ),
+            ("record", record.clone()),
+        ]),
+    );
+    put(
+        "Batch",
+        json!({
+            "type": "object",
+            "required": ["operation", "records"],
+            "additionalProperties": false,
+            "properties": {
+                "operation": {"enum": ["create", "update", "upsert", "delete"]},
+                "records": {
+                    "type": "array",
+                    "minItems": 1,
+                    "description": "Records; with their `id` to update them, ids to delete them, with their key to upsert them.",
+                    "items": {"anyOf": [record, {"type": "string"}]},
+                },
+                "all_or_none": {"type": "boolean", "description": "Whether a record that fails takes the others with it."},
+                "upsert_on": {"type": "object", "properties": {"field": field}, "required": ["field"]},
+            },
+        }),
+    );
+    let error = object(&[
+        (
+            "code",
+            json!({"type": "string", "description": "As in a problem document."}),
+        ),
+        ("provider_code", json!({"type": ["string", "null"]})),
+        ("message", json!({"type": "string"})),
+        ("fields", json!({"type": "array", "items": {"type": "string"}})),
+        ("retryable", json!({"type": "boolean"})),
+        (
+            "duplicates",
+            json!({"type": "array", "items": {"type": "string"}}),
+        ),
+    ]);
+    let result = object(&[
+        (
+            "index",
+            json!({"type": "integer", "description": "The record's place among those sent, from 0."}),
+        ),
+        (
+            "status",
+            json!({"type": "integer", "description": "The status that a call for this record alone would have had."}),
+        ),
+        ("id", json!({"type": ["string", "null"]})),
+        ("error", json!({"anyOf": [error, {"type": "null"}]})),
+    ]);
+    put(
+        "BatchAnswer",
+        object(&[
+            ("results", json!({"type": "array", "items": result})),
+            ("succeeded", json!({"type": "integer"})),
+            ("failed", json!({"type": "integer"})),
+        ]),
+    );
 }
 
 /// References within a schema, made to point at where the schema stands here.
@@ -181,6 +257,10 @@ fn problem() -> Value {
             ("request_id", text()),
             ("trace_id", text()),
             ("violated-policies", texts()),
+            (
+                "duplicates",
+                json!({"type": "array", "items": {"type": "string"}, "description": "Ids of records that the provider means are the same."}),
+            ),
             ("upstream", upstream),
             (
                 "fields",

@@ -120,7 +120,21 @@ const READ: &[Parameter] = &[
         "The `ETag` of the record the caller has: 304 when it is still the one.",
     ),
 ];
+const IDEMPOTENCY_KEY: Parameter = parameter(
+    "Idempotency-Key",
+    "header",
+    "Names this write, in 1 to 255 visible ASCII characters: of all requests of a connection with one key one is sent to the \
+     provider. Retries get its answer for 24 hours (unless the operator chose another time), 409 while it is under way, 422 when they \
+     differ from it, and 409 `outcome_unknown` when the provider did not answer. What was refused before it was sent may be retried.",
+);
+const ALLOW_DUPLICATES: Parameter = parameter(
+    "allow_duplicates",
+    "flag",
+    "Writes although the provider thinks the record a duplicate, where its rules let it.",
+);
 const WRITE: &[Parameter] = &[
+    IDEMPOTENCY_KEY,
+    ALLOW_DUPLICATES,
     parameter(
         "dry_run",
         "flag",
@@ -132,11 +146,23 @@ const WRITE: &[Parameter] = &[
         "`return=minimal` answers `{id}` only and saves a call to the provider.",
     ),
 ];
-const DRY_RUN: &[Parameter] = &[parameter(
-    "dry_run",
-    "flag",
-    "Answers the provider request that would be sent, tokens redacted.",
-)];
+const BATCH: &[Parameter] = &[
+    IDEMPOTENCY_KEY,
+    ALLOW_DUPLICATES,
+    parameter(
+        "dry_run",
+        "flag",
+        "Answers the provider request that would be sent, tokens redacted.",
+    ),
+];
+const DELETE: &[Parameter] = &[
+    IDEMPOTENCY_KEY,
+    parameter(
+        "dry_run",
+        "flag",
+        "Answers the provider request that would be sent, tokens redacted.",
+    ),
+];
 const CONNECTIONS: &[Parameter] = &[
     parameter(
         "limit",
@@ -244,6 +270,27 @@ fn unified(id: &str) -> Option<Details> {
             success: Content::Record,
             ..UNIFIED
         },
+        "upsert_record" => Details {
+            summary: "Create or change a record by a key of yours",
+            description: "Changes the record whose field has the value, or creates it. 201 when it is new, 200 when it was there; 409 \
+                          with `duplicates` when several records have the value.",
+            query: WRITE,
+            body: Content::Schema("Upsert"),
+            success_text: "The record as the provider now has it.",
+            success: Content::Record,
+            ..UNIFIED
+        },
+        "write_records" => Details {
+            summary: "Write many records with one call",
+            description: "Each record has a result of its own, in the order sent. A record that is not what the resource takes fails \
+                          the request before anything is sent.",
+            query: BATCH,
+            body: Content::Schema("Batch"),
+            status: "207",
+            success_text: "What became of each record.",
+            success: Content::Schema("BatchAnswer"),
+            ..UNIFIED
+        },
         "get_record" => Details {
             summary: "Read a record",
             query: READ,
@@ -261,7 +308,7 @@ fn unified(id: &str) -> Option<Details> {
         },
         "delete_record" => Details {
             summary: "Delete a record",
-            query: DRY_RUN,
+            query: DELETE,
             success_text: "Its id.",
             success: Content::Schema("Id"),
             ..UNIFIED

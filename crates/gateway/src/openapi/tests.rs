@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::openapi;
 use super::operations::details;
-use crate::access::Access;
+use crate::access::{Access, Scope};
 use crate::router::routes;
 
 fn document() -> Value {
@@ -81,6 +81,31 @@ fn every_operation_says_what_it_is() {
             }
         }
     }
+}
+
+#[test]
+fn every_write_takes_an_idempotency_key() {
+    let document = document();
+    let mut writes = 0;
+    for route in routes() {
+        let is_write = route.access == Access::Tenant(Scope::Write);
+        for method in document["paths"][route.path.replace("{*", "{")]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(method, _)| method.eq_ignore_ascii_case(route.method))
+            .map(|(_, operation)| operation)
+        {
+            let takes_key = method["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(|parameter| parameter["name"] == "Idempotency-Key");
+            assert_eq!(takes_key, is_write, "{}", route.id);
+            writes += usize::from(takes_key);
+        }
+    }
+    assert!(writes >= 3, "{writes}");
 }
 
 #[test]

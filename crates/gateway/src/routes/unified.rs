@@ -65,16 +65,49 @@ pub(crate) async fn create(
         record,
         is_minimal,
     );
-    let mut response = respond(
-        &app,
-        StatusCode::CREATED,
-        for_connection(&app, &call, work).await?,
-        &headers,
-    )?;
-    if is_minimal {
-        minimal_applied(&mut response);
-    }
-    Ok(response)
+    let outcome = for_connection(&app, &call, work).await?;
+    written(&app, StatusCode::CREATED, outcome, is_minimal)
+}
+
+pub(crate) async fn upsert(
+    State(app): State<App>,
+    Path(resource): Path<String>,
+    headers: HeaderMap,
+    call: ConnectionCall,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?;
+    let is_minimal = prefers_minimal(&headers);
+    let work = app.unified.upsert(
+        &call.tenant,
+        &call.connection,
+        &resource,
+        &call.parameters,
+        body,
+        is_minimal,
+    );
+    let upserted = for_connection(&app, &call, work).await?;
+    let status = if upserted.is_created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    written(&app, status, upserted.outcome, is_minimal)
+}
+
+pub(crate) async fn batch(
+    State(app): State<App>,
+    Path(resource): Path<String>,
+    headers: HeaderMap,
+    call: ConnectionCall,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?;
+    let work = app
+        .unified
+        .batch(&call.tenant, &call.connection, &resource, &call.parameters, body);
+    let outcome = for_connection(&app, &call, work).await?;
+    respond(&app, StatusCode::MULTI_STATUS, outcome, &HeaderMap::new())
 }
 
 pub(crate) async fn update(
@@ -95,17 +128,8 @@ pub(crate) async fn update(
     let work = app
         .unified
         .update(tenant, connection, &resource, &id, parameters, record, is_minimal);
-    // An update is no conditional read: its answer is never 304.
-    let mut response = respond(
-        &app,
-        StatusCode::OK,
-        for_connection(&app, &call, work).await?,
-        &HeaderMap::new(),
-    )?;
-    if is_minimal {
-        minimal_applied(&mut response);
-    }
-    Ok(response)
+    let outcome = for_connection(&app, &call, work).await?;
+    written(&app, StatusCode::OK, outcome, is_minimal)
 }
 
 pub(crate) async fn remove(
@@ -122,6 +146,20 @@ pub(crate) async fn remove(
         for_connection(&app, &call, work).await?,
         &HeaderMap::new(),
     )
+}
+
+/// The answer to a write. A write is no conditional read: its answer is never 304.
+fn written(
+    app: &Gateway,
+    status: StatusCode,
+    outcome: Outcome<serde_json::Value>,
+    is_minimal: bool,
+) -> Result<Response, Problem> {
+    let mut response = respond(app, status, outcome, &HeaderMap::new())?;
+    if is_minimal {
+        minimal_applied(&mut response);
+    }
+    Ok(response)
 }
 
 fn respond<T: Serialize>(

@@ -7,6 +7,7 @@
 
 mod bodies;
 mod connect;
+mod idempotency;
 mod isolation;
 mod stopping;
 mod support;

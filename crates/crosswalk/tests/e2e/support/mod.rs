@@ -73,6 +73,8 @@ pub(crate) struct Plan {
     pub(crate) simulator: simulator::Options,
     /// Another Redis than the shared one.
     pub(crate) redis_url: Option<String>,
+    /// More of the gateways' configuration: variables without their `CROSSWALK_`.
+    pub(crate) settings: Vec<(&'static str, &'static str)>,
 }
 
 impl Plan {
@@ -97,6 +99,7 @@ impl Plan {
             nodes: 1,
             simulator,
             redis_url: redis_url(),
+            settings: Vec::new(),
         }
     }
 
@@ -119,6 +122,7 @@ pub(crate) struct World {
     pub(crate) gateways: Vec<Gateway>,
     pub(crate) operator_key: String,
     pub(crate) database: Database,
+    pub(crate) settings: Vec<(&'static str, &'static str)>,
     pub(crate) directory: Arc<tempfile::TempDir>,
 }
 
@@ -192,6 +196,7 @@ impl World {
             gateways: Vec::new(),
             operator_key,
             database,
+            settings: plan.settings,
             directory,
         };
         assert!(

@@ -114,6 +114,9 @@ pub(crate) fn command(world: &World, index: usize, port: u16, log: &std::path::P
     if let Some(redis) = &world.database.redis_url {
         command.env("CROSSWALK_STORE_REDIS_URL", redis);
     }
+    for (name, value) in &world.settings {
+        command.env(format!("CROSSWALK_{name}"), value);
+    }
     command
 }
 
