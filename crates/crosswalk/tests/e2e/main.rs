@@ -15,3 +15,4 @@ mod pages;
 mod refresh;
 mod support;
 mod unified;
+mod writes;

@@ -415,7 +415,7 @@ fn faults_are_read_from_every_form_of_body() {
         (412, "conflict", false),
         (400, "invalid_request", false),
         (500, "upstream_error", false),
-        (300, "upstream_error", false),
+        (300, "conflict", false),
     ] {
         for body in [
             json!("<html><body>We are down.</body></html>"),
