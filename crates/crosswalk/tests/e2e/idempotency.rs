@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 const CONTACTS: &str = "/unified/crm/contacts";
-/// Where the simulated org takes new contacts.
+/// What the paths of the simulated org's data calls begin with.
 const PROVIDER_PATH: &str = "/services/data";
 
 async fn write(caller: &Caller<'_>, method: &str, path: &str, key: &str, body: Option<&Value>) -> Reply {
@@ -94,6 +94,26 @@ async fn claim_21_a_repeated_write_is_made_once_and_answered_alike(backend: Back
     assert_eq!((deleted.status, again.status), (200, 200), "not 404: {again:?}");
     assert!(is_replay(&again) && again.body == deleted.body);
     assert_eq!(seen(&world, "DELETE").await, 1);
+}
+
+both!(claim_21_many_records_in_one_call_are_a_write_like_others);
+async fn claim_21_many_records_in_one_call_are_a_write_like_others(backend: Backend) {
+    let world = World::small(backend).await;
+    let caller = world.connected().await;
+    let records = [
+        contact("Batch"),
+        contact("Batch"),
+        json!({ "first_name": "refused" }),
+    ];
+    let body = json!({ "operation": "create", "records": records });
+    let path = format!("{CONTACTS}/batch");
+    let first = write(&caller, "POST", &path, "batch-1", Some(&body)).await;
+    assert_eq!(first.status, 207, "{first:?}");
+    let made = seen(&world, "POST").await;
+    let again = write(&caller, "POST", &path, "batch-1", Some(&body)).await;
+    assert_eq!((again.status, &again.body), (207, &first.body));
+    assert!(is_replay(&again));
+    assert_eq!((held(&world, "Batch"), seen(&world, "POST").await), (2, made));
 }
 
 both!(claim_21_another_request_with_the_key_is_refused);
