@@ -90,6 +90,7 @@ fn config(data_dir: &Path, port: u16, simulator: &str, operator_key: &str) -> an
         client_id: own.client_id,
         client_secret: Some(Secret::new(own.client_secret)),
         login_urls: [("production".to_owned(), simulator.to_owned())].into(),
+        api_url: None,
         api_version: None,
     };
     config.providers.insert(simulator::PROVIDER.to_owned(), provider);

@@ -142,6 +142,7 @@ fn provider_settings(config: &Config) -> ProviderSettings {
                 client_id: own.client_id.clone(),
                 client_secret: own.client_secret.clone(),
                 login_urls: own.login_urls.clone(),
+                api_url: own.api_url.clone(),
                 api_version: own.api_version.clone(),
             };
             (name.clone(), app)

@@ -13,7 +13,7 @@ pub use catalog::{Catalog, OverrideSource};
 pub use provider::{
     Api, Auth, Batch, BatchCall, BatchInput, BatchItem, ClientAuthentication, Environment, FAULT_CODES,
     Fault, Flow, LongQuery, LongReply, Metadata, Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota,
-    RecordCall, Records, TokenExpiry, TokenFacts, TokenFault,
+    RecordCall, Records, Refusal, RequestCall, RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault,
 };
 
-pub(crate) use overlay::{Layer, Merged, MethodPlan, is_field_path};
+pub(crate) use overlay::{Access, Layer, Merged, MethodPlan, is_field_path};

@@ -10,6 +10,7 @@ mod expression;
 mod fit;
 mod functions;
 mod metadata;
+mod paths;
 mod plan;
 mod run;
 mod schema;
@@ -17,9 +18,11 @@ mod schema;
 pub use documents::{
     Api, Auth, Batch, BatchCall, BatchInput, BatchItem, Catalog, ClientAuthentication, Environment,
     FAULT_CODES, Fault, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page, ProviderDocument, Proxy,
-    Query, QueryLanguage, Quota, RecordCall, Records, TokenExpiry, TokenFacts, TokenFault,
+    Query, QueryLanguage, Quota, RecordCall, Records, Refusal, RequestCall, RequestInput, Requested,
+    TokenExpiry, TokenFacts, TokenFault,
 };
 pub use error::{BASE_LEVEL, Budget, DocumentError, MappingError};
 pub use metadata::{FieldKind, FieldMetadata, FieldOption, ObjectMetadata};
+pub use paths::value_at;
 pub use plan::{ExpandRule, FilterRule, Mapped, Method, Plan, QueryInput, QueryValue, ResponseInput};
 pub use schema::{ResourceSchema, SchemaField, Shape};

@@ -128,6 +128,35 @@ pub struct FieldMetadata {
     pub options: Vec<FieldOption>,
 }
 
+impl FieldMetadata {
+    /// A field of which nothing but its name and kind is known.
+    pub(crate) fn named(name: &str, kind: FieldKind) -> Self {
+        Self {
+            name: name.to_owned(),
+            label: name.to_owned(),
+            kind,
+            remote_type: String::new(),
+            description: None,
+            is_custom: false,
+            is_filterable: false,
+            is_sortable: false,
+            is_creatable: false,
+            is_updatable: false,
+            is_required: false,
+            is_unique: false,
+            is_calculated: false,
+            is_external_id: false,
+            max_length: None,
+            precision: None,
+            scale: None,
+            default_value: None,
+            reference_to: Vec::new(),
+            relationship_name: None,
+            options: Vec::new(),
+        }
+    }
+}
+
 const fn other() -> FieldKind {
     FieldKind::Other
 }

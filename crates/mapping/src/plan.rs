@@ -2,6 +2,7 @@
 //! connections whose documents are the same.
 
 mod build;
+mod flat;
 mod questions;
 mod records;
 mod requests;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::documents::MethodPlan;
+use crate::documents::{Access, MethodPlan};
 use crate::metadata::FieldKind;
 use crate::schema::ResourceSchema;
 
@@ -169,4 +170,13 @@ pub struct Plan {
     unified_names: BTreeMap<String, String>,
     /// Keys of raw records that are not data.
     strip: Vec<String>,
+    access: Access,
+    /// The key of raw records that holds their fields.
+    fields_key: Option<String>,
+    /// Keys that stand beside it.
+    envelope: Vec<String>,
+    /// Whether every value of a raw record is a text.
+    has_texts: bool,
+    /// What bodies of each writing method may hold.
+    writable_by: BTreeMap<Method, Vec<String>>,
 }

@@ -2,9 +2,13 @@
 
 #![expect(clippy::panic, reason = "a failing case says which one it is")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mapping::{Budget, Catalog, Method, OverrideSource, QueryInput, ResponseInput};
+use mapping::{
+    Budget, Catalog, FieldKind, Method, OverrideSource, Plan, ProviderDocument, QueryInput, RequestInput,
+    Requested, ResponseInput,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -31,6 +35,14 @@ struct Case {
     /// Provider fields that the org of a written record does not have.
     #[serde(default)]
     absent: Vec<String>,
+    /// Kinds of the org's custom fields, by name; without them those that end in `__c` are texts.
+    #[serde(default)]
+    custom: BTreeMap<String, FieldKind>,
+    /// What is asked for: `{id?, groups?, sorts?, limit?, cursor?, last_id?, search_term?}`.
+    #[serde(default)]
+    request: Asked,
+    /// The call that asks for it: `{method, path, parameters, body, warnings}`, or `{refused}` with the parameter.
+    provider_request: Option<Value>,
     query_value: Option<Value>,
     provider_body: Option<Value>,
     reply: Option<Value>,
@@ -39,6 +51,22 @@ struct Case {
     warnings: Vec<String>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Asked {
+    id: Option<String>,
+    select: Option<Vec<String>>,
+    groups: Vec<Value>,
+    sorts: Vec<Value>,
+    limit: Option<u32>,
+    cursor: Option<Value>,
+    last_id: Option<String>,
+    search_term: Option<String>,
+    include_deleted: bool,
+}
+
+/// 2026-05-01T00:00:00Z.
+const NOW_MS: i64 = 1_777_593_600_000;
 const BUDGET: Budget = Budget {
     record_ms: 5_000,
     request_ms: 20_000,
@@ -73,6 +101,34 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
+/// The call that the documents make of what is asked for; with no fields named, those of the plan.
+fn requested(plan: &Plan, document: &ProviderDocument, asked: &Asked) -> Value {
+    let (groups, sorts) = (json!(asked.groups), json!(asked.sorts));
+    let input = RequestInput {
+        object: &plan.object,
+        id: asked.id.as_deref(),
+        select: asked.select.as_deref().unwrap_or(&plan.fields),
+        groups: &groups,
+        sorts: &sorts,
+        limit: asked.limit.unwrap_or(100),
+        cursor: asked.cursor.as_ref(),
+        last_id: asked.last_id.as_deref(),
+        search_term: asked.search_term.as_deref(),
+        include_deleted: asked.include_deleted,
+    };
+    match plan.request(document, &input) {
+        Err(error) => panic!("{error}"),
+        Ok(Requested::Refused(refused)) => json!({ "refused": refused.parameter }),
+        Ok(Requested::Call(call)) => without_nothing(&json!({
+            "method": call.method,
+            "path": call.path,
+            "parameters": call.parameters.into_iter().map(|(name, value)| (name, json!(value))).collect::<Map<_, _>>(),
+            "body": call.body,
+            "warnings": call.warnings,
+        })),
+    }
+}
+
 fn run(catalog: &Catalog, provider: &str, cases: &CaseFile, case: &Case) {
     let name = format!("{provider} {}: {}", cases.resource, case.name);
     let overrides: Vec<OverrideSource<'_>> = cases
@@ -88,7 +144,9 @@ fn run(catalog: &Catalog, provider: &str, cases: &CaseFile, case: &Case) {
         .plan(provider, &cases.resource, &overrides)
         .unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(plan.supports(case.method), "{name}");
-    let context = json!({"instance_url": "https://acme.my.salesforce.com"});
+    let context = json!({
+        "instance_url": "https://acme.my.salesforce.com", "resource": plan.resource, "object": plan.object, "now_ms": NOW_MS,
+    });
     let input = QueryInput {
         query: &case.query,
         body: &case.body,
@@ -98,6 +156,10 @@ fn run(catalog: &Catalog, provider: &str, cases: &CaseFile, case: &Case) {
             .then_some("003dM000005H5NHQA0"),
         field_kinds: &|_| None,
     };
+    if let Some(wanted) = &case.provider_request {
+        let document = catalog.provider(provider).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(&requested(&plan, document, &case.request), wanted, "{name}");
+    }
     if let Some(wanted) = &case.query_value {
         let found = plan
             .query(case.method, &input, &BUDGET)
@@ -107,13 +169,13 @@ fn run(catalog: &Catalog, provider: &str, cases: &CaseFile, case: &Case) {
     if let Some(wanted) = &case.provider_body {
         let is_there = |name: &str| !case.absent.iter().any(|absent| absent == name);
         let input = QueryInput {
-            field_kinds: &|name| is_there(name).then_some(mapping::FieldKind::Text),
+            field_kinds: &|name| is_there(name).then_some(FieldKind::Text),
             ..input
         };
         let found = plan
             .request_body(case.method, &input, &BUDGET)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(&found, wanted, "{name}");
+        assert_eq!(&plan.enveloped(found), wanted, "{name}");
     }
     if let Some(reply) = &case.reply {
         let input = ResponseInput {
@@ -121,7 +183,9 @@ fn run(catalog: &Catalog, provider: &str, cases: &CaseFile, case: &Case) {
             context: &context,
             headers: &Value::Null,
             custom_fields: &|name| {
-                (name.ends_with("__c") || name.ends_with("__pc")).then_some(mapping::FieldKind::Text)
+                let is_custom = name.ends_with("__c") || name.ends_with("__pc");
+                let named = case.custom.get(name).copied();
+                named.or_else(|| is_custom.then_some(FieldKind::Text))
             },
             keep_remote_data: false,
             fields: None,

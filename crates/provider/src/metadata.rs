@@ -9,7 +9,7 @@ use model::ConnectionId;
 use store::{Connection, Tenant};
 
 use crate::call::{Call, CallError, Reply};
-use crate::paths::escape_component;
+use crate::paths::{PathError, escape_component};
 use crate::single_flight::Waiting;
 use crate::{Inner, Providers};
 
@@ -105,6 +105,18 @@ impl Inner {
                 what: format!("provider `{}` cannot describe objects", document.name),
             });
         };
+        // A name, never a path: escaped it would stay in its segment, but no object is called so.
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !object.bytes().all(is_name) {
+            return Err(CallError::BadPath {
+                reason: PathError::Character,
+            });
+        }
+        // Objects are named by documents and by callers; no provider's name of one holds a delimiter.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if !object.bytes().all(is_plain) {
+            return Err(PathError::Character.into());
+        }
         let mut escaped = String::with_capacity(object.len());
         escape_component(&mut escaped, object);
         let mut call = Call::get(template.replace("{object}", &escaped));

@@ -198,7 +198,7 @@ impl Inner {
         let state = URL_SAFE_NO_PAD.encode(self.random.bytes_32());
         let verifier = Secret::new(URL_SAFE_NO_PAD.encode(self.random.bytes_32()));
         let redirect_uri = self.redirect_uri(&session.provider);
-        let token_url = token_url(configured, &login);
+        let token_url = token_url(configured, &session.environment, &login);
         let new = NewAuthorization {
             state: &state,
             browser,
@@ -260,14 +260,14 @@ impl Inner {
             return Err(AuthorizationError::Invalid);
         };
         let login = configured.check_login(&session.environment, &session.login_url)?;
-        if token_url(configured, &login) != authorization.token_url {
+        if token_url(configured, &session.environment, &login) != authorization.token_url {
             return Err(AuthorizationError::Invalid);
         }
         let timeout = Duration::from_millis(self.settings.limits.token_request_ms);
         let reply = exchange_code(
             &self.egress,
             configured,
-            &login,
+            &configured.token_origin(&session.environment, &login),
             &code,
             &authorization.redirect_uri,
             &authorization.verifier,
@@ -300,7 +300,7 @@ impl Inner {
         session: ConnectSession,
         facts: TokenFacts,
     ) -> Result<Finished, AuthorizationError> {
-        let instance_url = match (&facts.instance_url, &configured.document.api.base_url) {
+        let instance_url = match (&facts.instance_url, configured.base_url()) {
             (Some(text), _) => configured
                 .api_hosts
                 .check(text)
@@ -318,6 +318,7 @@ impl Inner {
         let Some(access_token) = facts.access_token else {
             return Err(AuthorizationError::Invalid);
         };
+        let tokens_at = configured.token_origin(&session.environment, login);
         let to_revoke = facts
             .refresh_token
             .clone()
@@ -343,7 +344,7 @@ impl Inner {
             Err(error) => {
                 // Nobody will use this grant: end it rather than leave it lying about.
                 let timeout = Duration::from_millis(self.settings.limits.token_request_ms);
-                revoke(&self.egress, configured, login, &to_revoke, timeout).await;
+                revoke(&self.egress, configured, &tokens_at, &to_revoke, timeout).await;
                 Err(match error {
                     StoreError::Conflict { what } => AuthorizationError::Conflict {
                         what,
@@ -363,12 +364,14 @@ impl Inner {
             return false;
         };
         let timeout = Duration::from_millis(self.settings.limits.token_request_ms);
+        let login = configured.token_origin(&connection.environment, &login);
         revoke(&self.egress, configured, &login, token, timeout).await
     }
 }
 
-fn token_url(configured: &Configured, login: &Origin) -> String {
-    format!("{login}{}", configured.document.auth.token_path)
+fn token_url(configured: &Configured, environment: &str, login: &Origin) -> String {
+    let origin = configured.token_origin(environment, login);
+    format!("{origin}{}", configured.document.auth.token_path)
 }
 
 fn authorize_url(

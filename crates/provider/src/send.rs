@@ -214,7 +214,7 @@ pub(crate) fn api_origin(
 
 fn origin_of(configured: &Configured, stored: Option<&str>) -> Result<Origin, CallError> {
     let text = stored
-        .or(configured.document.api.base_url.as_deref())
+        .or(configured.base_url().map(Origin::as_str))
         .ok_or_else(|| CallError::Misconfigured {
             what: "the connection has no API host, and the provider's document names none".to_owned(),
         })?;

@@ -37,6 +37,8 @@ pub struct App {
     pub client_secret: Option<Secret>,
     /// Login origins that take the place of the document's, by environment.
     pub login_urls: HashMap<String, String>,
+    /// The origin of data calls that takes the place of the document's `api.base_url`, where that names one.
+    pub api_url: Option<String>,
     /// The API version of connections that pin none; the document's default when none.
     pub api_version: Option<String>,
 }
@@ -114,6 +116,8 @@ pub(crate) struct Configured {
     api_origins: Cache<String, Origin>,
     /// How long calls took.
     pub(crate) durations: Durations,
+    /// The origin of data calls where the token response names none.
+    base_url: Option<Origin>,
     logins: HashMap<String, Login>,
 }
 
@@ -159,6 +163,8 @@ impl std::fmt::Debug for Durations {
 #[derive(Debug)]
 struct Login {
     fixed: Option<Origin>,
+    /// Where tokens are issued, when not at the login.
+    token: Option<Origin>,
     rules: HostRules,
     suffixes: String,
 }
@@ -207,6 +213,17 @@ impl Configured {
             .rules
             .check(login_url)
             .map_err(|reason| LoginError::Host { reason })
+    }
+
+    /// The origin that issues and revokes tokens for a login.
+    pub(crate) fn token_origin(&self, environment: &str, login: &Origin) -> Origin {
+        let own = self.logins.get(environment).and_then(|login| login.token.clone());
+        own.unwrap_or_else(|| login.clone())
+    }
+
+    /// The origin of data calls where the token response names none.
+    pub(crate) const fn base_url(&self) -> Option<&Origin> {
+        self.base_url.as_ref()
     }
 
     fn login(&self, environment: &str) -> Result<&Login, LoginError> {
@@ -341,6 +358,14 @@ fn configure(
             )?),
             (None, None) => None,
         };
+        // An operator's login origin plays the whole authorization server.
+        let token = match (app.login_urls.get(name), &environment.token_url) {
+            (None, Some(text)) => Some(origin(
+                format!("provider.yaml: environments.{name}.token_url"),
+                text,
+            )?),
+            _ => None,
+        };
         let exact: Vec<Origin> = allow.iter().chain(&fixed).cloned().collect();
         let rules = HostRules::new(&environment.login_host_suffixes, &exact)
             .map_err(|message| SettingsError::new(format!("provider.yaml: environments.{name}"), message))?;
@@ -348,14 +373,22 @@ fn configure(
             name.clone(),
             Login {
                 fixed,
+                token,
                 rules,
                 suffixes: environment.login_host_suffixes.join(", "),
             },
         );
     }
-    let fixed = match &document.api.base_url {
-        Some(text) => Some(origin("provider.yaml: api.base_url".to_owned(), text)?),
-        None => None,
+    let fixed = match (&document.api.base_url, &app.api_url) {
+        (None, Some(_)) => {
+            return Err(SettingsError::new(
+                format!("{key}.api_url"),
+                "this provider tells each connection's API host itself: leave it out",
+            ));
+        }
+        (Some(_), Some(text)) => Some(origin(format!("{key}.api_url"), text)?),
+        (Some(text), None) => Some(origin("provider.yaml: api.base_url".to_owned(), text)?),
+        (None, None) => None,
     };
     let exact: Vec<Origin> = allow.iter().chain(&fixed).cloned().collect();
     let api_hosts = HostRules::new(&document.api.host_suffixes, &exact)
@@ -366,6 +399,7 @@ fn configure(
         api_hosts,
         api_origins: Cache::new(API_ORIGINS_MAX),
         durations: Durations::new(&document.name),
+        base_url: fixed,
         logins,
     })
 }

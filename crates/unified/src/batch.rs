@@ -14,7 +14,7 @@ use crate::Error;
 use crate::body::{self, invalid, of_record};
 use crate::parameters::{self, Parameters};
 use crate::pipeline::{Answer, Job, Outcome, Unified, method, run};
-use crate::write::filled;
+use crate::write::{check_changes, filled};
 
 const KEYS: [&str; 4] = ["operation", "records", "all_or_none", "upsert_on"];
 
@@ -51,6 +51,27 @@ struct Wanted {
     records: Vec<(Option<String>, Value)>,
 }
 
+/// What a call writes, kept to read its reply by.
+struct Sent {
+    operation: Method,
+    object: String,
+    all_or_none: bool,
+    field: String,
+    records: Value,
+}
+
+impl Sent {
+    fn input(&self) -> BatchInput<'_> {
+        BatchInput {
+            operation: self.operation.name(),
+            object: &self.object,
+            all_or_none: self.all_or_none,
+            field: &self.field,
+            records: &self.records,
+        }
+    }
+}
+
 impl Unified {
     /// Writes many records with one call. `body` is `{operation, records, all_or_none?, upsert_on?: {field}}`;
     /// `operation` is `create`, `update`, `upsert` or `delete`.
@@ -77,16 +98,21 @@ impl Unified {
             if operation != Method::Delete {
                 body::check(&job.plan, record).map_err(|error| of_record(index, error))?;
             }
+            if operation == Method::Update {
+                check_changes(&job.plan, record).map_err(|error| of_record(index, error))?;
+            }
         }
-        let count = wanted.records.len();
-        let mut call = job.batch_call(wanted, call).await?;
+        let (mut call, sent) = job.batch_call(wanted, call).await?;
         job.allow_duplicates(&query, &mut call)?;
         if query.dry_run {
             return job.dry_run(&call, None);
         }
         let (reply, value) = job.send(call).await?;
         let document = Arc::clone(&job.document);
-        let items = run(reply.body.len(), move || Ok(document.batch_reply(&value, count)?)).await?;
+        let items = run(reply.body.len(), move || {
+            Ok(document.batch_reply(&sent.input(), &value)?)
+        })
+        .await?;
         let results: Vec<BatchRecord> = items
             .into_iter()
             .enumerate()
@@ -130,7 +156,8 @@ impl Job {
             })
     }
 
-    async fn batch_call(&self, wanted: Wanted, route: &BatchCall) -> Result<Call, Error> {
+    /// The call that writes them, and what it writes.
+    async fn batch_call(&self, wanted: Wanted, route: &BatchCall) -> Result<(Call, Sent), Error> {
         let Wanted {
             operation,
             all_or_none,
@@ -166,29 +193,29 @@ impl Job {
             check_keys(&bodies, &key)?;
             let records = names.into_iter().zip(bodies);
             records
-                .map(|(id, fields)| match id {
-                    Some(id) => json!({ "id": id, "fields": fields }),
-                    None => json!({ "fields": fields }),
+                .map(|(id, fields)| match (id, self.plan.enveloped(fields)) {
+                    (Some(id), fields) => json!({ "id": id, "fields": fields }),
+                    (None, fields) => json!({ "fields": fields }),
                 })
                 .collect()
         };
+        let sent = Sent {
+            operation,
+            object: self.plan.object.clone(),
+            all_or_none,
+            field: key,
+            records: Value::Array(records),
+        };
         let document = Arc::clone(&self.document);
-        let object = self.plan.object.clone();
-        let body = run(usize::MAX, move || {
-            let records = Value::Array(records);
-            let input = BatchInput {
-                operation: operation.name(),
-                object: &object,
-                all_or_none,
-                records: &records,
-            };
-            Ok(document.batch_body(&input)?)
+        let (body, sent) = run(usize::MAX, move || {
+            let body = document.batch_body(&sent.input())?;
+            Ok((body, sent))
         })
         .await?;
         let mut call = Call::get(path);
         call.method = method(&route.method);
         call.body = body.map(|body| Bytes::from(body.to_string()));
-        Ok(call)
+        Ok((call, sent))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Cursors: where the next page starts, sealed so that nobody can read, change or move one.
 //!
-//! A cursor holds the sort values of the last record (a keyset), never a provider's own locator: a locator dies with
-//! the session that opened it, and a token refresh may end that session.
+//! A cursor holds the sort values of the last record (a keyset) where the provider's language can express one: a locator
+//! dies with the session that opened it, and a token refresh may end that session. Elsewhere it holds what the provider
+//! calls the next page, and the id of the last record.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,6 +25,9 @@ pub(crate) struct Position {
     pub(crate) values: Vec<Value>,
     /// Provider id of the last record served.
     pub(crate) id: String,
+    /// What the provider calls the next page, where there is no keyset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<Value>,
 }
 
 #[derive(Serialize, Deserialize)]

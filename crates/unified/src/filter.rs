@@ -1,5 +1,7 @@
 //! A caller's filter as a typed condition: every value is read as its field's type before it is written.
 
+use std::collections::BTreeMap;
+
 use mapping::{FieldKind, FilterRule};
 use serde_json::Value;
 use soql::{Comparison, Condition, FieldPath, LikePattern, Literal};
@@ -10,16 +12,7 @@ use crate::parameters::{Filter, Operator};
 /// Writes one filter on `field`, whose values are of `kind`.
 pub(crate) fn condition(filter: &Filter, field: &FieldPath, kind: FieldKind) -> Result<Condition, Error> {
     let operator = filter.operator;
-    if !allowed(kind).contains(&operator) {
-        return Err(Error::InvalidParameter {
-            parameter: filter.parameter.clone(),
-            message: format!("`{}` does not apply to {}", operator.name(), describe(kind)),
-            allowed: allowed(kind)
-                .iter()
-                .map(|operator| operator.name().to_owned())
-                .collect(),
-        });
-    }
+    check_operator(filter, kind)?;
     let first = filter.values.first().map_or("", String::as_str);
     let field = field.clone();
     if kind == FieldKind::MultiPicklist {
@@ -32,22 +25,11 @@ pub(crate) fn condition(filter: &Filter, field: &FieldPath, kind: FieldKind) -> 
         Operator::Gte => compare(field, Comparison::GreaterOrEqual, literal(filter, kind, first)?),
         Operator::Lt => compare(field, Comparison::Less, literal(filter, kind, first)?),
         Operator::Lte => compare(field, Comparison::LessOrEqual, literal(filter, kind, first)?),
-        Operator::In | Operator::Nin => {
-            let values: Result<Vec<Literal>, Error> = filter
-                .values
-                .iter()
-                .map(|value| literal(filter, kind, value))
-                .collect();
-            let values = values?;
-            if values.is_empty() {
-                return Err(wrong(filter, "needs at least one value"));
-            }
-            Condition::In {
-                field,
-                negated: operator == Operator::Nin,
-                values,
-            }
-        }
+        Operator::In | Operator::Nin => Condition::In {
+            field,
+            negated: operator == Operator::Nin,
+            values: literals(filter, kind)?,
+        },
         Operator::Like => Condition::Like {
             field,
             pattern: like(first),
@@ -63,8 +45,61 @@ pub(crate) fn condition(filter: &Filter, field: &FieldPath, kind: FieldKind) -> 
     })
 }
 
-/// Writes a filter on a unified field whose values are the document's own: each is what it says of the provider's fields.
-pub(crate) fn of_values(filter: &Filter, rule: &FilterRule) -> Result<Condition, Error> {
+/// Refuses an operator that does not apply to fields of this kind.
+pub(crate) fn check_operator(filter: &Filter, kind: FieldKind) -> Result<(), Error> {
+    if allowed(kind).contains(&filter.operator) {
+        return Ok(());
+    }
+    Err(Error::InvalidParameter {
+        parameter: filter.parameter.clone(),
+        message: format!(
+            "`{}` does not apply to {}",
+            filter.operator.name(),
+            describe(kind)
+        ),
+        allowed: allowed(kind)
+            .iter()
+            .map(|operator| operator.name().to_owned())
+            .collect(),
+    })
+}
+
+fn literals(filter: &Filter, kind: FieldKind) -> Result<Vec<Literal>, Error> {
+    if filter.values.is_empty() {
+        return Err(wrong(filter, "needs at least one value"));
+    }
+    let values = filter.values.iter();
+    values.map(|value| literal(filter, kind, value)).collect()
+}
+
+/// The filter's values as JSON of their field's kind: numbers, booleans, texts; `null` for the empty text.
+pub(crate) fn values(filter: &Filter, kind: FieldKind) -> Result<Vec<Value>, Error> {
+    let number = |text: &str| {
+        let number: Option<serde_json::Number> = serde_json::from_str(text).ok();
+        number
+            .map(Value::Number)
+            .ok_or_else(|| wrong(filter, "expected a number, such as 1234.5"))
+    };
+    let values = literals(filter, kind)?.into_iter().map(|literal| {
+        Ok(match literal {
+            Literal::Null => Value::Null,
+            Literal::Boolean(flag) => Value::Bool(flag),
+            Literal::Integer(whole) => Value::from(whole),
+            Literal::Decimal(text) => number(text.as_str())?,
+            Literal::Text(text) => Value::String(text),
+            Literal::Date(text) => Value::from(text.as_str()),
+            Literal::DateTime(text) => Value::from(text.as_str()),
+            Literal::DateLiteral(_) => return Err(wrong(filter, "expected a date and time")),
+        })
+    });
+    values.collect()
+}
+
+/// What each value of a filter on a unified field of fixed values says of the provider's fields.
+pub(crate) fn named_values<'r>(
+    filter: &Filter,
+    rule: &'r FilterRule,
+) -> Result<Vec<&'r BTreeMap<String, Value>>, Error> {
     const ALLOWED: [Operator; 4] = [Operator::Eq, Operator::Ne, Operator::In, Operator::Nin];
     if !ALLOWED.contains(&filter.operator) {
         return Err(Error::InvalidParameter {
@@ -82,13 +117,20 @@ pub(crate) fn of_values(filter: &Filter, rule: &FilterRule) -> Result<Condition,
     if filter.values.is_empty() {
         return Err(wrong(filter, "needs at least one value"));
     }
-    let mut any = Vec::with_capacity(filter.values.len());
-    for value in &filter.values {
-        let fields = rule.values.get(value).ok_or_else(|| Error::InvalidParameter {
+    let named = filter.values.iter().map(|value| {
+        rule.values.get(value).ok_or_else(|| Error::InvalidParameter {
             parameter: filter.parameter.clone(),
             message: format!("`{value}` is none of its values"),
             allowed: rule.values.keys().cloned().collect(),
-        })?;
+        })
+    });
+    named.collect()
+}
+
+/// Writes a filter on a unified field whose values are the document's own: each is what it says of the provider's fields.
+pub(crate) fn of_values(filter: &Filter, rule: &FilterRule) -> Result<Condition, Error> {
+    let mut any = Vec::with_capacity(filter.values.len());
+    for fields in named_values(filter, rule)? {
         let all: Result<Vec<Condition>, Error> = fields
             .iter()
             .map(|(field, value)| {
@@ -176,7 +218,7 @@ fn describe(kind: FieldKind) -> &'static str {
     }
 }
 
-fn wrong(filter: &Filter, message: impl Into<String>) -> Error {
+pub(crate) fn wrong(filter: &Filter, message: impl Into<String>) -> Error {
     Error::InvalidParameter {
         parameter: filter.parameter.clone(),
         message: message.into(),

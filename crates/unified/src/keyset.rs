@@ -123,7 +123,11 @@ pub(crate) fn position(keys: &[Key], id_field: &FieldPath, record: &Value) -> Op
         .iter()
         .map(|key| at(record, key.field.as_str()).cloned().unwrap_or(Value::Null))
         .collect();
-    Some(Position { values, id })
+    Some(Position {
+        values,
+        id,
+        after: None,
+    })
 }
 
 /// The value at a dotted path of a raw record; a missing parent is a missing value.

@@ -17,7 +17,9 @@ mod parameters;
 mod pipeline;
 mod query;
 mod read;
+mod requested;
 mod select;
+mod terms;
 mod upsert;
 mod write;
 

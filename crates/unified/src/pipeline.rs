@@ -7,7 +7,7 @@ use http::Method as HttpMethod;
 use http::header::RETRY_AFTER;
 use mapping::{
     Budget, Catalog, Fault, FieldKind, Mapped, Method, ObjectMetadata, OverrideSource, Plan,
-    ProviderDocument, Query,
+    ProviderDocument, Query, QueryLanguage,
 };
 use model::{Clock, Limits};
 use provider::{Call, CallError, Providers, QuotaReading, Reply};
@@ -210,7 +210,15 @@ impl Job {
         }
     }
 
+    /// Whether an expression of the document makes the request, instead of a query's text.
+    pub(crate) fn is_requested(&self) -> Result<bool, Error> {
+        Ok(self.query()?.language == QueryLanguage::JsonBody)
+    }
+
     pub(crate) async fn metadata(&self) -> Result<Arc<ObjectMetadata>, Error> {
+        if let Some(metadata) = self.plan.own_metadata() {
+            return Ok(Arc::new(metadata));
+        }
         let found = self
             .unified
             .providers
@@ -267,6 +275,7 @@ impl Job {
             "resource": self.plan.resource,
             "object": self.plan.object,
             "instance_url": self.connection.instance_url,
+            "account_id": self.connection.account_id,
             "now_ms": self.unified.clock.now_ms(),
         })
     }

@@ -4,7 +4,7 @@
 //! it has none, are compiled here from its `filters`. Text that a mapping answers is parsed, checked for callers'
 //! words that changed its structure, and written anew: nothing a mapping concatenates is sent as it is.
 
-use mapping::{FieldKind, Method, ObjectMetadata, Plan, QueryValue};
+use mapping::{FieldKind, FilterRule, Method, ObjectMetadata, Plan, QueryValue};
 use soql::{Condition, FieldPath, Identifier, Query, Returning, Scope, Search};
 
 use crate::Error;
@@ -134,13 +134,8 @@ impl Compiler<'_> {
     }
 
     fn selection(&self, instead: Option<&[String]>) -> Selection {
-        let custom_fields = self
-            .list
-            .fields
-            .as_ref()
-            .is_none_or(|names| names.iter().any(|name| name == "custom_fields"));
         let wanted = Wanted {
-            custom_fields,
+            custom_fields: self.wants_custom_fields(),
             expand: &self.list.expand,
             instead,
         };
@@ -178,24 +173,13 @@ impl Compiler<'_> {
                 .collect());
         }
         let mut keys = Vec::new();
-        for sort in &self.list.sorts {
-            let name = match (
-                self.plan.sorts.get(&sort.name),
-                self.plan.field_map.get(&sort.name),
-            ) {
-                (Some(name), _) => name,
-                (None, Some(name)) => {
-                    self.mapped_kind("sort", name, Use::Sort)?;
-                    name
-                }
-                (None, None) => continue,
-            };
+        for (name, descending, _) in self.sort_fields()? {
             let field = FieldPath::parse(name).map_err(|error| self.refused(error.to_string()))?;
             if field != *self.id_field {
                 keys.push(Key {
                     kind: self.kind(name),
                     field,
-                    descending: sort.descending,
+                    descending,
                 });
             }
         }
@@ -245,16 +229,36 @@ impl Compiler<'_> {
     }
 
     fn condition(&self, filter: &Filter) -> Result<Condition, Error> {
+        if let Target::Unified(name) = &filter.target
+            && let Some(rule) = self.plan.filters.get(name)
+            && !rule.values.is_empty()
+        {
+            self.check_values(filter, rule)?;
+            return filter::of_values(filter, rule);
+        }
+        match self.field_of(filter)? {
+            Some((name, kind)) => {
+                let field = FieldPath::parse(name).map_err(|error| self.refused(error.to_string()))?;
+                filter::condition(filter, &field, kind)
+            }
+            None => Ok(Condition::Never),
+        }
+    }
+
+    /// Refuses a filter of fixed values when a field that these speak of is not there.
+    pub(crate) fn check_values(&self, filter: &Filter, rule: &FilterRule) -> Result<(), Error> {
+        let mut named = rule.values.values().flat_map(|fields| fields.keys());
+        let absent = named.find(|name| !name.contains('.') && self.metadata.field(name).is_none());
+        match absent {
+            Some(name) => Err(self.absent(&filter.parameter, name)),
+            None => Ok(()),
+        }
+    }
+
+    /// The provider's field that a filter looks at, and the kind of its values.
+    pub(crate) fn field_of<'n>(&'n self, filter: &'n Filter) -> Result<Option<(&'n str, FieldKind)>, Error> {
         let (name, kind) = match &filter.target {
             Target::Unified(name) => match (self.plan.filters.get(name), self.plan.field_map.get(name)) {
-                (Some(rule), _) if !rule.values.is_empty() => {
-                    let named = rule.values.values().flat_map(|fields| fields.keys());
-                    let absent = |name: &&String| !name.contains('.') && self.metadata.field(name).is_none();
-                    return match named.into_iter().find(absent) {
-                        Some(name) => Err(self.absent(&filter.parameter, name)),
-                        None => filter::of_values(filter, rule),
-                    };
-                }
                 (Some(rule), _) => {
                     // The describe knows better than a document what an org made of a field.
                     let described = self.metadata.field(&rule.field).map(|field| field.kind);
@@ -267,15 +271,41 @@ impl Compiler<'_> {
                     field.as_str(),
                     self.mapped_kind(&filter.parameter, field, Use::Filter)?,
                 ),
-                (None, None) => return Ok(Condition::Never),
+                (None, None) => return Ok(None),
             },
             Target::Custom(name) => self.custom(filter, name)?,
         };
-        let field = FieldPath::parse(name).map_err(|error| self.refused(error.to_string()))?;
-        if self.metadata.field(name).is_none() && !name.contains('.') {
+        let is_known = self.metadata.field(name).is_some() || self.plan.is_envelope(name);
+        if !is_known && !name.contains('.') {
             return Err(self.absent(&filter.parameter, name));
         }
-        filter::condition(filter, &field, kind)
+        Ok(Some((name, kind)))
+    }
+
+    /// The provider's fields that the caller sorts by, each with whether the largest comes first and the caller's name.
+    pub(crate) fn sort_fields(&self) -> Result<Vec<(&str, bool, &str)>, Error> {
+        let mut fields = Vec::with_capacity(self.list.sorts.len());
+        for sort in &self.list.sorts {
+            let name = match (
+                self.plan.sorts.get(&sort.name),
+                self.plan.field_map.get(&sort.name),
+            ) {
+                (Some(name), _) => name,
+                (None, Some(name)) => {
+                    self.mapped_kind("sort", name, Use::Sort)?;
+                    name
+                }
+                (None, None) => continue,
+            };
+            fields.push((name.as_str(), sort.descending, sort.name.as_str()));
+        }
+        Ok(fields)
+    }
+
+    /// Whether the caller wants custom fields.
+    pub(crate) fn wants_custom_fields(&self) -> bool {
+        let fields = self.list.fields.as_ref();
+        fields.is_none_or(|names| names.iter().any(|name| name == "custom_fields"))
     }
 
     /// The kind of a field that a `field_map` names: usable as the connection's describe says.

@@ -39,6 +39,9 @@ impl Unified {
             .as_deref()
             .map(|text| cursor::open(&self.store, &scope, text, now_ms))
             .transpose()?;
+        if job.is_requested()? {
+            return job.requested_list(&list, &scope, position.as_ref(), limit).await;
+        }
         let compile = |metadata: &ObjectMetadata, value: Option<&QueryValue>| {
             compiler(&job, metadata, &list).list(value, position.as_ref(), limit)
         };
@@ -201,6 +204,9 @@ impl Job {
         query: &ListQuery,
         method: Method,
     ) -> Result<Outcome<Value>, Error> {
+        if self.is_requested()? {
+            return self.requested_record(id, query, method).await;
+        }
         let compile =
             |metadata: &ObjectMetadata, _: Option<&QueryValue>| compiler(self, metadata, query).get(id);
         let (sent, metadata) = match self.unified.attempt(self, method, query, compile).await? {

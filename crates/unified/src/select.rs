@@ -76,7 +76,8 @@ fn visible(metadata: &ObjectMetadata, name: &str) -> bool {
     }
 }
 
-fn missing(plan: &Plan, metadata: &ObjectMetadata, name: &str) -> String {
+/// What the caller is told of a mapped field that this connection's user cannot see.
+pub(crate) fn missing(plan: &Plan, metadata: &ObjectMetadata, name: &str) -> String {
     let unified = plan.provider_to_unified(name).unwrap_or(name);
     format!(
         "`{unified}` is null: the field {}.{name} does not exist in this org or is hidden from the connected user",

@@ -1,6 +1,6 @@
 //! Parameters, filters and statements against the documents that ship.
 
-use mapping::{Catalog, FieldKind, FieldMetadata, ObjectMetadata, Plan};
+use mapping::{Catalog, FieldKind, FieldMetadata, ObjectMetadata, Plan, QueryLanguage};
 use serde_json::{Value, json};
 use soql::FieldPath;
 
@@ -19,7 +19,18 @@ fn fixture() -> Fixture {
 
 fn fixture_of(resource: &str) -> Fixture {
     let catalog = Catalog::embedded().expect("the shipped documents");
-    let provider = catalog.provider_names().next().expect("a provider").to_owned();
+    // No provider is named here: whichever is asked with query texts must do.
+    let asked_by_text = |name: &&str| {
+        let query = catalog
+            .provider(name)
+            .and_then(|document| document.query.as_ref());
+        query.is_some_and(|query| query.language == QueryLanguage::Soql)
+    };
+    let provider = catalog
+        .provider_names()
+        .find(asked_by_text)
+        .expect("a provider")
+        .to_owned();
     let plan = catalog.plan(&provider, resource, &[]).expect("a plan");
     let mut fields: Vec<FieldMetadata> = plan
         .fields

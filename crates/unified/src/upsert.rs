@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use mapping::{Method, ObjectMetadata};
+use mapping::{Method, ObjectMetadata, value_at};
 use provider::{Call, CallError};
 use serde_json::{Map, Value};
 use store::{Connection, Tenant};
@@ -70,7 +69,8 @@ impl Unified {
         );
         let mut call = Call::get(path);
         call.method = method(&route.method);
-        call.body = Some(Bytes::from(mapped.to_string()));
+        let key = Some((field.as_str(), wanted.value.as_str()));
+        call.body = Some(job.body_of(Method::Upsert, key, mapped)?);
         job.allow_duplicates(&query, &mut call)?;
         if query.dry_run {
             let outcome = job.dry_run(&call, None)?;
@@ -92,7 +92,7 @@ impl Unified {
         let told = route
             .created
             .as_deref()
-            .and_then(|key| value.get(key))
+            .and_then(|key| value_at(&value, key))
             .and_then(Value::as_bool);
         let is_created = told.unwrap_or(reply.status.as_u16() == 201);
         let outcome = if is_minimal {

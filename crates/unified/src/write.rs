@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use mapping::{Method, QueryInput, RecordCall};
+use mapping::{Method, Plan, QueryInput, RecordCall, value_at};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use provider::{Call, CallError};
 use serde_json::{Value, json};
@@ -60,6 +60,7 @@ impl Unified {
         let query = parameters::write_query(parameters, &job.plan)?;
         job.check_id(id)?;
         body::check(&job.plan, &record)?;
+        check_changes(&job.plan, &record)?;
         let mut call = job.record_call(Method::Update, Some(id), Some(record)).await?;
         job.allow_duplicates(&query, &mut call)?;
         if query.dry_run {
@@ -143,7 +144,7 @@ impl Job {
     /// The id that a write's reply tells.
     pub(crate) fn written_id(&self, route: &RecordCall, reply: &Value) -> Result<String, Error> {
         let key = route.id.as_deref().unwrap_or(&self.document.records.id_field);
-        let id = reply.get(key).and_then(Value::as_str).map(str::to_owned);
+        let id = value_at(reply, key).and_then(Value::as_str).map(str::to_owned);
         // The record exists, its name is unknown: a second create would be the caller's worst next step.
         let id = id.ok_or(CallError::BadReply {
             what: "a written record without its id",
@@ -186,9 +187,25 @@ impl Job {
             let mapped = self
                 .mapped_bodies(kind, vec![(id.map(str::to_owned), record)])
                 .await?;
-            call.body = mapped.first().map(|body| Bytes::from(body.to_string()));
+            if let Some(body) = mapped.into_iter().next() {
+                call.body = Some(self.body_of(kind, None, body)?);
+            }
         }
         Ok(call)
+    }
+
+    /// A mapped record as the document says that it is sent. `key` is the field and the value of an upsert.
+    pub(crate) fn body_of(
+        &self,
+        kind: Method,
+        key: Option<(&str, &str)>,
+        record: Value,
+    ) -> Result<Bytes, Error> {
+        let record = self.plan.enveloped(record);
+        let own = self
+            .document
+            .record_body(kind.name(), &self.plan.object, key, &record)?;
+        Ok(Bytes::from(own.unwrap_or(record).to_string()))
     }
 
     /// The provider's words for records to write, each with its id where it has one.
@@ -233,6 +250,20 @@ impl Job {
             bodies.collect()
         })
         .await
+    }
+}
+
+/// Refuses what can be said when a record is made but not afterwards.
+pub(crate) fn check_changes(plan: &Plan, record: &Value) -> Result<(), Error> {
+    let writable = plan.writable_by(Method::Update);
+    let names = record.as_object().into_iter().flatten().map(|(name, _)| name);
+    match names.into_iter().find(|name| !writable.contains(name)) {
+        Some(name) => Err(body::invalid(
+            Some(name),
+            format!("`{name}` can be given when the record is created, and not changed"),
+            writable.to_vec(),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -57,6 +57,7 @@ fn variables_lie_over_the_file() {
                 "CROSSWALK_PROVIDERS_ACME_LOGIN_URLS_PRODUCTION",
                 "http://127.0.0.1:1",
             ),
+            ("CROSSWALK_PROVIDERS_ACME_API_URL", "http://127.0.0.1:2"),
             ("CROSSWALK_EGRESS_ALLOW", "[\"http://127.0.0.1:1\"]"),
             ("PATH", "/bin"),
         ]),
@@ -68,6 +69,10 @@ fn variables_lie_over_the_file() {
     assert_eq!(
         config.providers["acme"].login_urls["production"],
         "http://127.0.0.1:1"
+    );
+    assert_eq!(
+        config.providers["acme"].api_url.as_deref(),
+        Some("http://127.0.0.1:2")
     );
     assert_eq!(config.egress.allow, ["http://127.0.0.1:1"]);
 }

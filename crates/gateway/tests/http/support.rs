@@ -78,8 +78,12 @@ impl World {
         };
         let store = Store::open(config, clock.clone(), random.clone()).await.unwrap();
         let catalog = Arc::new(Catalog::embedded().unwrap());
-        // No provider is named here: whichever the catalog holds first must do.
-        let provider = catalog.provider_names().next().unwrap().to_owned();
+        // No provider is named here: whichever is asked with query texts must do.
+        let asked_by_text = |name: &&str| {
+            let query = catalog.provider(name).unwrap().query.as_ref();
+            query.is_some_and(|query| query.language == mapping::QueryLanguage::Soql)
+        };
+        let provider = catalog.provider_names().find(asked_by_text).unwrap().to_owned();
         let environment = catalog
             .provider(&provider)
             .unwrap()
@@ -99,6 +103,7 @@ impl World {
             client_id: "client".to_owned(),
             client_secret: None,
             login_urls,
+            api_url: None,
             api_version: None,
         };
         let settings = ProviderSettings {

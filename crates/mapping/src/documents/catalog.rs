@@ -9,7 +9,7 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use super::overlay::Merged;
-use super::provider::ProviderDocument;
+use super::provider::{ProviderDocument, QueryLanguage};
 use super::resource::ResourceDocument;
 use super::source::{DOCUMENT_MAX_BYTES, OVERRIDE_MAX_BYTES, Source};
 use super::unified;
@@ -185,6 +185,15 @@ impl Catalog {
             .flat_map(|resources| resources.keys().map(String::as_str))
     }
 
+    /// The resource that a provider's object is mapped to; the first by name when there are several.
+    pub fn resource_of(&self, provider: &str, object: &str) -> Option<&str> {
+        let is_of = |resource: &&str| {
+            let plan = self.plan(provider, resource, &[]);
+            plan.is_ok_and(|plan| plan.object.eq_ignore_ascii_case(object))
+        };
+        self.provider_resources(provider).find(is_of)
+    }
+
     /// The plan of a resource with overrides laid over it, in order. Cached by content: connections whose documents are
     /// the same share one.
     pub fn plan(
@@ -265,6 +274,14 @@ impl Catalog {
                 }
                 Err(mistake) => mistakes.push(mistake),
             }
+        }
+        let is_text = document
+            .query
+            .as_ref()
+            .is_some_and(|query| query.language == QueryLanguage::Soql);
+        if !is_text && merged.methods.values().any(|method| method.query.is_some()) {
+            let message = format!("{provider} is not asked with query texts: use `filters` and `sorts`");
+            mistakes.push(DocumentError::new(resource, Some("query_mapping"), message));
         }
         let schema = self.shape_of(resource, &merged);
         match schema {

@@ -8,7 +8,7 @@ use serde_saphyr::Spanned;
 
 use super::resource::{Fields, MethodDocument, Mode, ResourceDocument};
 use super::source::Source;
-use crate::error::DocumentError;
+use crate::error::{BASE_LEVEL, DocumentError};
 use crate::expression::Expression;
 use crate::plan::{ExpandRule, FilterRule, Method};
 
@@ -30,6 +30,24 @@ pub(crate) struct MethodPlan {
     pub(crate) response: Vec<Layer>,
 }
 
+/// How the resource is reached where that differs from the provider's others.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    pub(crate) request: Option<Arc<Expression>>,
+    pub(crate) is_described: bool,
+    pub(crate) is_flat: bool,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            request: None,
+            is_described: true,
+            is_flat: false,
+        }
+    }
+}
+
 /// All levels of one resource, merged and compiled.
 #[derive(Debug, Default)]
 pub(crate) struct Merged {
@@ -43,6 +61,7 @@ pub(crate) struct Merged {
     pub(crate) field_map: BTreeMap<String, String>,
     pub(crate) methods: BTreeMap<Method, MethodPlan>,
     pub(crate) schema: Option<Value>,
+    pub(crate) access: Access,
     pub(crate) sources: BTreeMap<String, String>,
 }
 
@@ -125,11 +144,35 @@ impl Merged {
         self.lay_names(level, source, document, &mut mistakes);
         self.lay_methods(level, source, document, &mut mistakes);
         self.lay_expressions(level, source, document, &mut mistakes);
+        self.lay_access(level, source, document, &mut mistakes);
         if let Some(schema) = &document.schema {
             self.schema = Some(schema.clone());
             self.note("schema", level);
         }
         mistakes
+    }
+
+    fn lay_access(
+        &mut self,
+        level: &str,
+        source: Source<'_>,
+        document: &ResourceDocument,
+        mistakes: &mut Vec<DocumentError>,
+    ) {
+        let Some(access) = &document.access else { return };
+        if level != BASE_LEVEL {
+            // It decides which of the provider's routes are called: a caller's way to these is the proxy, with its list.
+            let message = "only the documents that ship say how a resource is reached";
+            mistakes.push(DocumentError::new(source.name, Some("access"), message));
+            return;
+        }
+        let key = "access.request";
+        self.access = Access {
+            request: compile(source, key, access.request.as_ref(), mistakes),
+            is_described: access.is_described,
+            is_flat: access.is_flat,
+        };
+        self.note("access", level);
     }
 
     fn note(&mut self, key: impl Into<String>, level: &str) {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod file;
+mod request;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use model::Secret;
 
 pub use batch::{Batch, BatchCall, BatchInput, BatchItem};
+pub use request::{Refusal, RequestCall, RequestInput, Requested};
 
 use crate::metadata::FieldKind;
 
@@ -59,6 +61,9 @@ pub struct Environment {
     /// The origin of the authorize and token endpoints, when it is fixed.
     #[serde(default)]
     pub login_url: Option<String>,
+    /// The origin of the token endpoints, when it is not the login's.
+    #[serde(default)]
+    pub token_url: Option<String>,
     /// Ends that a login host named by the caller must have, when it is not fixed. Each begins with a dot.
     #[serde(default)]
     pub login_host_suffixes: Vec<String>,
@@ -158,7 +163,7 @@ pub enum QueryLanguage {
     Soql,
     /// Filters as URL parameters.
     QueryString,
-    /// A JSON document of filters.
+    /// A request that the document's own expression makes of filters, sorts and the page wanted.
     JsonBody,
 }
 
@@ -167,7 +172,7 @@ pub enum QueryLanguage {
 pub struct Query {
     /// The language.
     pub language: QueryLanguage,
-    /// Path of a query, below the API's base.
+    /// Path of a query, below the API's base; empty where an expression makes the request.
     pub path: String,
     /// Path of a query that also finds deleted records.
     pub deleted_path: Option<String>,
@@ -190,7 +195,7 @@ pub struct LongQuery {
     pub path: String,
 }
 
-/// Keys of a reply that holds a page of records.
+/// Keys of a reply that holds a page of records; paths with dots lead into objects, numbers in them into lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
@@ -218,12 +223,15 @@ pub struct RecordCall {
     pub method: String,
     /// Path below the API's base.
     pub path: String,
-    /// The key of the reply that holds the record's id.
+    /// The key of the reply that holds the record's id; a path with dots.
     #[serde(default)]
     pub id: Option<String>,
-    /// The key of the reply that tells whether an upsert made a new record.
+    /// The key of the reply that tells whether an upsert made a new record; a path with dots.
     #[serde(default)]
     pub created: Option<String>,
+    /// JSONata that makes the body, where it is not the record itself. See [`ProviderDocument::record_body`].
+    #[serde(default)]
+    pub body: Option<String>,
 }
 
 /// How one record is written and read.
@@ -248,6 +256,19 @@ pub struct Records {
     /// Headers of a write that is to be done although the provider thinks the record a duplicate.
     #[serde(default)]
     pub allow_duplicates: BTreeMap<String, String>,
+    /// The key of a record that holds its fields, where they do not stand in the record itself. Mappings read and write
+    /// fields as if they did.
+    #[serde(default)]
+    pub fields_key: Option<String>,
+    /// Keys that stand beside `fields_key`, in records read and in bodies written. They are not asked for.
+    #[serde(default)]
+    pub envelope: Vec<String>,
+    /// Every value is a text, the empty one none; kinds say what is in it.
+    #[serde(default)]
+    pub texts: bool,
+    /// A field that was asked for stands in every record, empty or not: one that does not is gone.
+    #[serde(default)]
+    pub answers_empty_fields: bool,
     /// Keys of a record that are not data, at any depth.
     #[serde(default)]
     pub strip: Vec<String>,

@@ -59,6 +59,27 @@ pub(super) struct ResourceDocument {
     /// The shape of a resource that has none in `unified/`: a JSON Schema.
     #[serde(default)]
     pub(super) schema: Option<Value>,
+    #[serde(default)]
+    pub(super) access: Option<AccessDocument>,
+}
+
+/// How a resource is reached in another way than the provider's others. Documents that ship only.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccessDocument {
+    /// Instead of the provider's `query.request`.
+    #[serde(default)]
+    pub(super) request: Option<Spanned<String>>,
+    /// Whether the provider describes the object's fields.
+    #[serde(default = "yes")]
+    pub(super) is_described: bool,
+    /// Whether fields stand in the record itself although `records.fields_key` names a key.
+    #[serde(default)]
+    pub(super) is_flat: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// One method of a resource.

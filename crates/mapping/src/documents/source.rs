@@ -64,6 +64,11 @@ impl Source<'_> {
         Expression::compile(&expression.value).map_err(|error| self.mistake(key, expression, &error))
     }
 
+    /// Compiles an expression whose place in the document is not known.
+    pub(super) fn compile_text(&self, key: &str, text: &str) -> Result<Expression, DocumentError> {
+        Expression::compile(text).map_err(|error| DocumentError::new(self.name, Some(key), error.to_string()))
+    }
+
     fn mistake(&self, key: &str, expression: &Spanned<String>, error: &ExpressionError) -> DocumentError {
         let start = expression.referenced;
         let place = error

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Method, Plan};
-use crate::documents::{Merged, ProviderDocument, is_field_path};
+use crate::documents::{Merged, MethodPlan, ProviderDocument, is_field_path};
 use crate::error::BASE_LEVEL;
 use crate::functions;
 use crate::schema::ResourceSchema;
@@ -20,7 +20,14 @@ impl Plan {
         fingerprint: &str,
     ) -> Self {
         let unified_names = unified_names(&merged);
-        let writable = writable(&merged, &schema);
+        let writable_by: BTreeMap<Method, Vec<String>> = merged
+            .methods
+            .iter()
+            .map(|(method, plan)| (*method, writable(&merged, &schema, &[plan])))
+            .collect();
+        let all: Vec<&MethodPlan> = merged.methods.values().collect();
+        let writable = writable(&merged, &schema, &all);
+        let records = &document.records;
         let fields = fields(&merged, document);
         Self {
             provider: provider.to_owned(),
@@ -38,7 +45,12 @@ impl Plan {
             sources: merged.sources,
             methods: merged.methods,
             unified_names,
-            strip: document.records.strip.clone(),
+            strip: records.strip.clone(),
+            fields_key: records.fields_key.clone().filter(|_| !merged.access.is_flat),
+            envelope: records.envelope.clone(),
+            has_texts: records.texts && !merged.access.is_flat,
+            access: merged.access,
+            writable_by,
         }
     }
 
@@ -113,7 +125,7 @@ fn unified_names(merged: &Merged) -> BTreeMap<String, String> {
 }
 
 /// What bodies may hold: what the request body mappings read of them, the short form's names, and custom fields.
-fn writable(merged: &Merged, schema: &ResourceSchema) -> Vec<String> {
+fn writable(merged: &Merged, schema: &ResourceSchema, methods: &[&MethodPlan]) -> Vec<String> {
     let mut names: Vec<String> = vec!["custom_fields".to_owned()];
     let mut add = |name: &str| {
         if !names.iter().any(|known| known == name) {
@@ -123,7 +135,7 @@ fn writable(merged: &Merged, schema: &ResourceSchema) -> Vec<String> {
     for name in merged.field_map.keys() {
         add(name);
     }
-    for layer in merged.methods.values().flat_map(|method| &method.body) {
+    for layer in methods.iter().flat_map(|method| &method.body) {
         match layer.expression.reads_below("body", functions::bindings()) {
             Some(paths) => {
                 for path in paths {

@@ -1,11 +1,50 @@
 //! What the pipeline asks of a plan before it runs an expression.
 
 use super::{Method, Plan};
-use crate::documents::Layer;
-use crate::error::BASE_LEVEL;
+use crate::documents::{Layer, ProviderDocument, RequestInput, Requested};
+use crate::error::{BASE_LEVEL, MappingError};
 use crate::functions;
+use crate::metadata::{FieldKind, FieldMetadata, ObjectMetadata};
 
 impl Plan {
+    /// The call that asks the provider for records of this resource.
+    pub fn request(
+        &self,
+        document: &ProviderDocument,
+        input: &RequestInput<'_>,
+    ) -> Result<Requested, MappingError> {
+        document.request(self.access.request.as_deref(), input)
+    }
+
+    /// The object's fields where the provider does not describe them: those that the document names, nothing custom.
+    pub fn own_metadata(&self) -> Option<ObjectMetadata> {
+        if self.access.is_described {
+            return None;
+        }
+        let field = |name: &String| {
+            let rule = self.filters.values().find(|rule| rule.field == *name);
+            FieldMetadata {
+                is_filterable: rule.is_some(),
+                is_sortable: self.sorts.values().any(|field| field == name),
+                ..FieldMetadata::named(name, rule.map_or(FieldKind::Text, |rule| rule.kind))
+            }
+        };
+        let fields = self.fields.iter().map(field).collect();
+        Some(ObjectMetadata::new(
+            self.object.clone(),
+            self.object.clone(),
+            fields,
+        ))
+    }
+
+    /// What the body of a writing method may hold.
+    pub fn writable_by(&self, method: Method) -> &[String] {
+        self.writable_by
+            .get(&method)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
     /// Whether the method compiles the caller's parameters itself.
     pub fn has_query_mapping(&self, method: Method) -> bool {
         self.query_layer(method).is_some()

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Mapped, Method, Plan, ResponseInput};
 use crate::documents::Layer;
@@ -14,6 +14,10 @@ use crate::metadata::FieldKind;
 use crate::run::{kind_of, mapping_error, now_ms, shape_error};
 
 const PART: &str = "response_mapping";
+/// Of resources that have it: what a record's own reference fields point to, from the describe.
+const ASSOCIATIONS: &str = "associations";
+/// Beside it, the fields themselves.
+const FIELDS: &str = "fields";
 /// What a result may have beyond four times its input, bytes of JSON.
 const RESULT_SPARE_BYTES: usize = 1 << 20;
 
@@ -33,11 +37,10 @@ impl Plan {
         input: &ResponseInput<'_>,
         budget: &Budget,
     ) -> Result<Mapped, MappingError> {
-        let raw_records = match raw {
-            Value::Array(items) => items.as_slice(),
-            Value::Null => &[],
-            one => std::slice::from_ref(one),
-        };
+        let originals = list_of(raw);
+        let flat = self.flat(raw, input);
+        let raw = flat.as_ref();
+        let raw_records = list_of(raw);
         if raw_records.is_empty() {
             return Ok(Mapped::default());
         }
@@ -59,10 +62,14 @@ impl Plan {
         }
         let mut fitter = Fitter::default();
         let known = |name: &str| self.field_map.contains_key(name);
-        let finished = records.into_iter().zip(raw_records).map(|(mut record, raw)| {
-            self.finish(&mut record, raw, input);
-            fitter.record(record, &self.schema.fields, &known, input.fields)
-        });
+        let told = raw_records.iter().zip(originals);
+        let finished = records
+            .into_iter()
+            .zip(told)
+            .map(|(mut record, (raw, original))| {
+                self.finish(&mut record, raw, original, input);
+                fitter.record(record, &self.schema.fields, &known, input.fields)
+            });
         let records = finished.collect();
         Ok(Mapped {
             records,
@@ -159,7 +166,13 @@ impl Plan {
     }
 
     /// What no mapping needs to say: the short form, custom fields, the raw record.
-    fn finish(&self, record: &mut Map<String, Value>, raw: &Value, input: &ResponseInput<'_>) {
+    fn finish(
+        &self,
+        record: &mut Map<String, Value>,
+        raw: &Value,
+        original: &Value,
+        input: &ResponseInput<'_>,
+    ) {
         for (name, path) in &self.field_map {
             let value = at(raw, path).cloned().unwrap_or(Value::Null);
             record.insert(name.clone(), value);
@@ -179,8 +192,23 @@ impl Plan {
                 });
             record.insert("custom_fields".to_owned(), Value::Object(custom.collect()));
         }
+        if self.schema.field(ASSOCIATIONS).is_some()
+            && !record.contains_key(ASSOCIATIONS)
+            && let Value::Object(fields) = raw
+        {
+            let points = |name: &str| (input.custom_fields)(name) == Some(FieldKind::Reference);
+            let associations = fields
+                .iter()
+                .filter(|(name, value)| value.is_string() && points(name))
+                .map(|(name, id)| (name.clone(), json!({ "id": id })));
+            record.insert(ASSOCIATIONS.to_owned(), Value::Object(associations.collect()));
+            // All fields of an object of the customer's own are custom.
+            let own = record.get("custom_fields").cloned().unwrap_or_default();
+            record.insert(FIELDS.to_owned(), own);
+            record.insert("object".to_owned(), Value::from(self.object.as_str()));
+        }
         if input.keep_remote_data {
-            record.insert("remote_data".to_owned(), self.stripped(raw));
+            record.insert("remote_data".to_owned(), self.stripped(original));
         }
     }
 
@@ -197,6 +225,15 @@ impl Plan {
             Value::Array(items) => items.iter().map(|item| self.stripped(item)).collect(),
             scalar => scalar.clone(),
         }
+    }
+}
+
+/// The records of a reply: a list, or one.
+fn list_of(raw: &Value) -> &[Value] {
+    match raw {
+        Value::Array(items) => items.as_slice(),
+        Value::Null => &[],
+        one => std::slice::from_ref(one),
     }
 }
 

@@ -77,6 +77,7 @@ impl Plan {
                 body.insert(name.clone(), value.clone());
             }
         }
+        self.as_texts(&mut body);
         Ok(Value::Object(body))
     }
 

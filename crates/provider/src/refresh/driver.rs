@@ -311,7 +311,7 @@ impl Driver {
         let reply = present_refresh_token(
             &inner.egress,
             configured,
-            &login,
+            &configured.token_origin(&self.connection.environment, &login),
             &refresh_token,
             timeout,
             may_send,
@@ -401,6 +401,7 @@ impl Driver {
         let login = configured.check_login(&self.connection.environment, &self.connection.login_url);
         if let Ok(login) = login {
             let timeout = Duration::from_millis(self.inner.settings.limits.token_request_ms);
+            let login = configured.token_origin(&self.connection.environment, &login);
             token::revoke(&self.inner.egress, configured, &login, token, timeout).await;
         }
     }

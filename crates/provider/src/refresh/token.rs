@@ -81,12 +81,19 @@ pub(crate) async fn revoke(
     let Some(path) = configured.document.auth.revoke_path.as_deref() else {
         return false;
     };
-    let fields = [("token", token.expose())];
-    let (headers, body) = form(configured, &fields);
+    let mut escaped = String::new();
+    escape_component(&mut escaped, token.expose());
+    let target = path.replace("{token}", &escaped);
+    // Where the path names the token, it is what is deleted; it proves itself.
+    let (method, (headers, body)) = if path == target {
+        (Method::POST, form(configured, &[("token", token.expose())]))
+    } else {
+        (Method::DELETE, (HeaderMap::new(), Bytes::new()))
+    };
     let outbound = Outbound {
         origin: login,
-        method: Method::POST,
-        target: path,
+        method,
+        target: &target,
         headers,
         body,
     };

@@ -160,7 +160,7 @@ async fn a_locator_s_whole_path_is_taken_as_it_is_and_tricks_are_refused() {
         "/../oauth/revoke",
         "/a/%2e%2e/b",
         "https://evil.example/",
-        "/a%2fb",
+        "/a%2f..%2fb",
         "a",
     ] {
         let error = world.get(path).await.unwrap_err();

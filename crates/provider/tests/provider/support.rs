@@ -44,6 +44,7 @@ pub(crate) fn providers(fake: &Fake, store: &Store, limits: Limits, clock: Arc<d
         client_id: "client".to_owned(),
         client_secret: Some(Secret::new("s3cret&=")),
         login_urls: HashMap::from([("production".to_owned(), fake.origin.clone())]),
+        api_url: None,
         api_version: None,
     };
     let settings = ProviderSettings {

@@ -38,8 +38,22 @@ pub struct BatchInput<'a> {
     pub object: &'a str,
     /// Whether a record that fails takes the others with it.
     pub all_or_none: bool,
-    /// One object each: `id` where the record has one, and `fields` in the provider's words.
+    /// The key of an upsert, in the provider's words.
+    pub field: &'a str,
+    /// One object each: `id` where the record has one, and `fields` as a write of this record alone would send them.
     pub records: &'a Value,
+}
+
+impl BatchInput<'_> {
+    /// What expressions see of it beside the records.
+    fn told(&self) -> [(&'static str, Value); 4] {
+        [
+            ("operation", json!(self.operation)),
+            ("object", json!(self.object)),
+            ("all_or_none", json!(self.all_or_none)),
+            ("field", json!(self.field)),
+        ]
+    }
 }
 
 /// What became of one record.
@@ -65,25 +79,18 @@ impl ProviderDocument {
         let wrong = |found: &str| shape_error(BASE_LEVEL, part, "a body", found);
         let expression = self.expressions.batch_body.as_ref();
         let expression = expression.ok_or_else(|| wrong("nothing: the key is missing"))?;
-        let (operation, object, all_or_none) = (
-            json!(input.operation),
-            json!(input.object),
-            json!(input.all_or_none),
-        );
-        let fields: &[(&str, &Value)] = &[
-            ("operation", &operation),
-            ("object", &object),
-            ("all_or_none", &all_or_none),
-            ("records", input.records),
-        ];
-        Ok(match evaluate(part, expression, fields, &SLOW)? {
+        let told = input.told();
+        let fields: Vec<(&str, &Value)> = told.iter().map(|(name, value)| (*name, value)).collect();
+        let fields = [fields, vec![("records", input.records)]].concat();
+        Ok(match evaluate(part, expression, &fields, &SLOW)? {
             Value::Null => None,
             body => Some(body),
         })
     }
 
-    /// What the reply to such a call says of each record, in the order they were sent.
-    pub fn batch_reply(&self, body: &Value, records: usize) -> Result<Vec<BatchItem>, MappingError> {
+    /// What the reply to such a call says of each record, in the order they were sent. The expression sees what was to be
+    /// written besides the reply: providers answer in an order of their own, or nothing at all.
+    pub fn batch_reply(&self, input: &BatchInput<'_>, body: &Value) -> Result<Vec<BatchItem>, MappingError> {
         let part = "batch.reply";
         let wrong = |found: &str| {
             shape_error(
@@ -95,8 +102,12 @@ impl ProviderDocument {
         };
         let expression = self.expressions.batch_reply.as_ref();
         let expression = expression.ok_or_else(|| wrong("nothing: the key is missing"))?;
-        let answer = evaluate(part, expression, &[("body", body)], &SLOW)?;
+        let told = input.told();
+        let fields: Vec<(&str, &Value)> = told.iter().map(|(name, value)| (*name, value)).collect();
+        let fields = [fields, vec![("records", input.records), ("body", body)]].concat();
+        let answer = evaluate(part, expression, &fields, &SLOW)?;
         let items: Vec<BatchItem> = serde_json::from_value(answer).map_err(|_| wrong("something else"))?;
+        let records = input.records.as_array().map_or(0, Vec::len);
         if items.len() == records {
             Ok(items)
         } else {

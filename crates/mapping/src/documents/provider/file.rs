@@ -29,6 +29,9 @@ pub(super) struct Expressions {
     pub(super) objects: Option<Expression>,
     pub(super) batch_body: Option<Expression>,
     pub(super) batch_reply: Option<Expression>,
+    pub(super) request: Option<Expression>,
+    /// Of records, by `create`, `update`, `upsert`.
+    pub(super) record_bodies: BTreeMap<&'static str, Expression>,
 }
 
 /// The patterns of a provider, compiled: linear in time.
@@ -44,6 +47,8 @@ pub(super) struct Patterns {
 #[derive(Debug)]
 pub(super) struct QuotaHeader {
     pub(super) header: String,
+    /// Another header, which holds the limit and nothing else.
+    pub(super) limit_header: Option<String>,
     /// Named groups: `limit`, and `used` or `remaining`.
     pub(super) pattern: Regex,
     pub(super) policy: String,
@@ -55,6 +60,8 @@ pub(super) struct QuotaHeader {
 #[serde(deny_unknown_fields)]
 struct QuotaHeaderFile {
     header: String,
+    #[serde(default)]
+    limit_header: Option<String>,
     pattern: String,
     policy: String,
     #[serde(default)]
@@ -127,7 +134,10 @@ struct SessionFile {
 #[serde(deny_unknown_fields)]
 struct QueryFile {
     language: QueryLanguage,
+    #[serde(default)]
     path: String,
+    #[serde(default)]
+    request: Option<Spanned<String>>,
     #[serde(default)]
     deleted_path: Option<String>,
     #[serde(default)]
@@ -265,7 +275,23 @@ fn expressions(source: Source<'_>, file: &ProviderFile) -> Result<Expressions, D
     let long = file.query.as_ref().and_then(|query| query.long.as_ref());
     let metadata = file.metadata.as_ref();
     let batch = file.batch.as_ref();
+    let query = file.query.as_ref();
+    let records = &file.records;
+    let routes = [
+        ("create", &records.create),
+        ("update", &records.update),
+        ("upsert", &records.upsert),
+    ];
+    let mut record_bodies = BTreeMap::new();
+    for (name, route) in routes {
+        if let Some(text) = route.as_ref().and_then(|route| route.body.as_ref()) {
+            let expression = source.compile_text(&format!("records.{name}.body"), text)?;
+            record_bodies.insert(name, expression);
+        }
+    }
     Ok(Expressions {
+        request: optional("query.request", query.and_then(|query| query.request.as_ref()))?,
+        record_bodies,
         batch_body: optional("batch.body", batch.map(|batch| &batch.body))?,
         batch_reply: optional("batch.reply", batch.map(|batch| &batch.reply))?,
         token_response: source.compile("auth.token_response", &file.auth.token_response)?,
@@ -331,6 +357,7 @@ fn quota_header(
     }
     Ok(QuotaHeader {
         header: told.header.to_ascii_lowercase(),
+        limit_header: told.limit_header.as_deref().map(str::to_ascii_lowercase),
         pattern,
         policy: told.policy.clone(),
         window_s: told.window_s,
@@ -352,6 +379,13 @@ fn check(source: Source<'_>, file: &ProviderFile) -> Result<(), DocumentError> {
             .is_some_and(|url| !is_origin(url))
         {
             return refuse(&key, "`login_url` is an https origin without a path");
+        }
+        if environment
+            .token_url
+            .as_deref()
+            .is_some_and(|url| !is_origin(url))
+        {
+            return refuse(&key, "`token_url` is an https origin without a path");
         }
         if environment.login_url.is_none() && environment.login_host_suffixes.is_empty() {
             return refuse(&key, "either `login_url` or `login_host_suffixes` is needed");
@@ -376,6 +410,18 @@ fn check(source: Source<'_>, file: &ProviderFile) -> Result<(), DocumentError> {
     }
     if file.api.host_suffixes.is_empty() && file.api.base_url.is_none() {
         return refuse("api", "either `host_suffixes` or `base_url` is needed");
+    }
+    match &file.query {
+        Some(query) if query.language == QueryLanguage::JsonBody && query.request.is_none() => {
+            return refuse(
+                "query.request",
+                "`json_body` needs an expression that makes the request",
+            );
+        }
+        Some(query) if query.language != QueryLanguage::JsonBody && !query.path.starts_with('/') => {
+            return refuse("query.path", "a path begins with one `/`");
+        }
+        _ => {}
     }
     let auth = [
         Some(&file.auth.authorize_path),

@@ -100,7 +100,10 @@ impl ProviderDocument {
     /// Nearly every reply goes this way: an expression costs more than the rest of a proxied call.
     pub fn header_quotas<'a>(&self, header: impl Fn(&str) -> Option<Cow<'a, str>>) -> Option<Vec<Quota>> {
         let told = &self.patterns.quota_headers;
-        let read = |quota: &QuotaHeader| quota.read(&header(&quota.header)?);
+        let read = |quota: &QuotaHeader| {
+            let limit = quota.limit_header.as_deref().and_then(&header);
+            quota.read(&header(&quota.header)?, limit.as_deref())
+        };
         (!told.is_empty()).then(|| told.iter().filter_map(read).collect())
     }
 
@@ -108,7 +111,8 @@ impl ProviderDocument {
     /// sense is left out.
     pub fn quotas(&self, headers: &Value, status: u16, body: &Value) -> Vec<Quota> {
         let Some(expression) = &self.expressions.quota else {
-            return Vec::new();
+            let header = |name: &str| headers.get(name)?.as_str().map(Cow::Borrowed);
+            return self.header_quotas(header).unwrap_or_default();
         };
         let status = json!(status);
         let fields: &[(&str, &Value)] = &[("status", &status), ("headers", headers), ("body", body)];
@@ -296,11 +300,12 @@ pub(super) fn evaluate(
 /// What a status says by itself.
 fn by_status(status: u16) -> Fault {
     let (code, retryable) = match status {
+        300 => ("conflict", false),
         401 => ("needs_reauth", false),
         403 => ("permission_denied", false),
         404 => ("not_found", false),
         408 | 504 => ("upstream_timeout", true),
-        409 | 412 => ("conflict", false),
+        300 | 409 | 412 => ("conflict", false),
         410 => ("gone", false),
         422 => ("validation_failed", false),
         429 => ("rate_limited", true),
@@ -320,10 +325,11 @@ fn by_status(status: u16) -> Fault {
 
 impl QuotaHeader {
     /// What the header tells; nothing when it is of another form.
-    fn read(&self, text: &str) -> Option<Quota> {
+    fn read(&self, text: &str, limit: Option<&str>) -> Option<Quota> {
         let found = self.pattern.captures(text)?;
         let number = |name: &str| found.name(name)?.as_str().parse::<u64>().ok();
-        let limit = number("limit");
+        let own_limit = || limit.and_then(|text| text.trim().parse().ok());
+        let limit = number("limit").or_else(own_limit);
         let remaining = number("remaining").or_else(|| Some(limit?.saturating_sub(number("used")?)))?;
         Some(Quota {
             policy: self.policy.clone(),
