@@ -15,6 +15,9 @@ use operations::{Content, Details, Parameter, details};
 
 /// Paths under this stand once for any resource, and once for each resource that ships, with its schema.
 const RECORDS_PATH: &str = "/unified/crm/{resource}";
+/// Paths under this are those of records, of an object that the customer made.
+const OBJECTS_PATH: &str = "/unified/crm/custom_objects/{object}";
+const CUSTOM_OBJECTS: &str = "custom_objects";
 /// Methods that a route for all of them is documented with.
 const ANY_METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 
@@ -31,12 +34,16 @@ pub fn openapi(catalog: &Catalog) -> Value {
             vec![lower.as_str()]
         };
         for method in methods {
-            paths
-                .entry(path.clone())
-                .or_default()
-                .insert(method.to_owned(), operation(&route, &path, method, None));
+            // The customer's own objects share one shape, and are reached below their own path only.
+            let shared = catalog
+                .schema(CUSTOM_OBJECTS)
+                .filter(|_| path.starts_with(OBJECTS_PATH));
+            paths.entry(path.clone()).or_default().insert(
+                method.to_owned(),
+                operation(&route, &path, method, shared.map(AsRef::as_ref)),
+            );
             if path.starts_with(RECORDS_PATH) {
-                for resource in catalog.resources() {
+                for resource in catalog.resources().filter(|known| known.name != CUSTOM_OBJECTS) {
                     let own = path.replace("{resource}", &resource.name);
                     let operation = operation(&route, &own, method, Some(resource));
                     paths.entry(own).or_default().insert(method.to_owned(), operation);
@@ -77,7 +84,9 @@ pub fn openapi(catalog: &Catalog) -> Value {
 
 fn operation(route: &Route, path: &str, method: &str, resource: Option<&ResourceSchema>) -> Value {
     let known = details(route.id);
-    let id = match (resource, route.method) {
+    // Resources that ship repeat the operations of any resource, with their own schema.
+    let repeated = resource.filter(|_| path != route.path);
+    let id = match (repeated, route.method) {
         (Some(resource), _) => format!(
             "{}_{}",
             route.id.split('_').next().unwrap_or_default(),
@@ -86,12 +95,15 @@ fn operation(route: &Route, path: &str, method: &str, resource: Option<&Resource
         (None, "ANY") => format!("{}_{method}", route.id),
         (None, _) => route.id.to_owned(),
     };
-    let summary = match resource {
+    let summary = match repeated {
         Some(resource) => format!("{}: {}", resource.name, known.summary),
         None => known.summary.to_owned(),
     };
     let mut operation = Map::new();
     operation.insert("operationId".to_owned(), json!(id));
+    if repeated.is_some() {
+        operation.insert("x-repeats".to_owned(), json!(route.id));
+    }
     operation.insert("tags".to_owned(), json!([known.tag]));
     operation.insert("summary".to_owned(), json!(summary));
     if !known.description.is_empty() {

@@ -10,6 +10,7 @@ mod egress;
 mod hosts;
 mod metadata;
 mod oauth;
+mod objects;
 mod paths;
 mod proxy;
 mod quota;
@@ -40,6 +41,7 @@ pub use writes::{WriteTally, tally_writes};
 
 use egress::Egress;
 use metadata::{CachedMetadata, MetadataKey};
+use objects::ObjectCache;
 use quota::LastQuotas;
 use refresh::{Flights, Trips};
 use settings::Checked;
@@ -49,6 +51,8 @@ use single_flight::SingleFlight;
 const USER_AGENT_TEXT: &str = concat!("crosswalk/", env!("CARGO_PKG_VERSION"));
 /// Descriptions of objects remembered on this node. One of 500 fields takes about 200 KiB.
 const METADATA_MAX: u64 = 2_000;
+/// Lists of objects remembered on this node.
+const OBJECT_LISTS_MAX: u64 = 500;
 
 /// Everything that talks to providers. Cheap to clone.
 #[derive(Clone)]
@@ -75,6 +79,7 @@ pub(crate) struct Inner {
     pub(crate) trips: Trips,
     pub(crate) quotas: LastQuotas,
     pub(crate) metadata: Cache<MetadataKey, Arc<CachedMetadata>>,
+    pub(crate) objects: ObjectCache,
     pub(crate) metadata_reads: SingleFlight<MetadataKey, Result<Arc<ObjectMetadata>, CallError>>,
 }
 
@@ -102,6 +107,7 @@ impl Providers {
             trips: Trips::default(),
             quotas: LastQuotas::new(),
             metadata: Cache::new(METADATA_MAX),
+            objects: Cache::new(OBJECT_LISTS_MAX),
             metadata_reads: SingleFlight::default(),
         };
         Ok(Self {

@@ -12,6 +12,7 @@ mod cursor;
 mod error;
 mod filter;
 mod keyset;
+mod objects;
 mod overrides;
 mod parameters;
 mod pipeline;

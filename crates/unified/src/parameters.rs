@@ -86,6 +86,10 @@ pub(crate) struct Sort {
 
 /// A list's parameters, understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a parameter of its own that is there or not"
+)]
 pub(crate) struct ListQuery {
     pub(crate) filters: Vec<Filter>,
     /// `or[0][…]`, `or[1][…]`: at least one group must hold, all of whose filters hold.

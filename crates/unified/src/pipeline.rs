@@ -17,6 +17,7 @@ use soql::FieldPath;
 use store::{Connection, OverrideLevel, Store, Tenant};
 
 use crate::error::{Error, Rejection};
+use crate::objects::CUSTOM_OBJECTS;
 use crate::parameters::ListQuery;
 use crate::query::Statement;
 
@@ -136,6 +137,10 @@ impl Unified {
         resource: &str,
         method: Method,
     ) -> Result<Job, Error> {
+        if let Some(object) = resource.strip_prefix(CUSTOM_OBJECTS) {
+            let plan = self.object_plan(tenant, connection, object).await?;
+            return self.job_of(tenant, connection, plan, method);
+        }
         let overrides = self.store.overrides_for(tenant, connection, resource).await?;
         let sources: Vec<OverrideSource<'_>> = overrides
             .iter()
@@ -145,9 +150,19 @@ impl Unified {
             })
             .collect();
         let plan = self.plan(&connection.provider, resource, &sources)?;
+        self.job_of(tenant, connection, plan, method)
+    }
+
+    fn job_of(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        plan: Arc<Plan>,
+        method: Method,
+    ) -> Result<Job, Error> {
         if !plan.supports(method) {
             return Err(Error::Unsupported {
-                resource: resource.to_owned(),
+                resource: plan.resource.clone(),
                 method: participle(method),
             });
         }

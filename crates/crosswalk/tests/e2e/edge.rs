@@ -157,40 +157,44 @@ async fn claim_32_another_tenants_connection_is_as_unknown_as_one_that_does_not_
     let stranger = world.tenant("Stranger").await;
     let foreign = caller.connection_id.clone();
     let unknown = "con_000000000000000000000000".to_owned();
-    let id = "003000000000001AAA";
     let record = json!({ "last_name": "x" });
-    let override_body = json!({ "document": "fields: []" });
-    let routes: Vec<(&str, String, Option<&Value>)> = vec![
-        ("GET", "/unified/crm/contacts".into(), None),
-        ("POST", "/unified/crm/contacts".into(), Some(&record)),
-        ("GET", format!("/unified/crm/contacts/{id}"), None),
-        ("PATCH", format!("/unified/crm/contacts/{id}"), Some(&record)),
-        ("DELETE", format!("/unified/crm/contacts/{id}"), None),
-        ("GET", "/unified/meta/crm/contacts".into(), None),
-        ("GET", "/proxy/limits".into(), None),
-        ("POST", "/proxy/limits".into(), Some(&record)),
-        ("GET", "/connections/{connection}".into(), None),
-        ("DELETE", "/connections/{connection}".into(), None),
-        ("GET", "/connections/{connection}/quota".into(), None),
-        ("GET", "/connections/{connection}/mappings/contacts".into(), None),
-        (
-            "PUT",
-            "/connections/{connection}/mappings/contacts".into(),
-            Some(&override_body),
-        ),
-        (
-            "DELETE",
-            "/connections/{connection}/mappings/contacts".into(),
-            None,
-        ),
-    ];
-    for (method, path, body) in routes {
+    // Every route that chooses a connection, by the API's own description: one that is added is tried as well.
+    let described = caller.get("/openapi.json").await.json();
+    let mut routes: Vec<(String, String)> = Vec::new();
+    for (path, operations) in described["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let takes_connection = operation["parameters"]
+                .to_string()
+                .contains("/parameters/ConnectionId\"");
+            let names_connection = path.starts_with("/connections/{id}");
+            if (takes_connection || names_connection) && operation["x-repeats"].is_null() {
+                let path = if names_connection {
+                    path.replace("{id}", "{connection}")
+                } else {
+                    path.replace("{id}", "003000000000001AAA")
+                };
+                let path = path
+                    .replace("{resource}", "contacts")
+                    .replace("{object}", "Deal_Registration__c")
+                    .replace("{path}", "limits");
+                routes.push((method.to_uppercase(), path));
+            }
+        }
+    }
+    assert!(routes.len() > 30, "{routes:?}");
+    for (method, path) in routes {
+        let body = ["POST", "PUT", "PATCH"]
+            .contains(&method.as_str())
+            .then_some(&record);
         let mut answers = Vec::new();
         for connection in [&foreign, &unknown] {
             let mut headers = stranger.bearer();
             headers.push(("x-connection-id", connection.clone()));
             let path = path.replace("{connection}", connection);
-            let reply = world.client.send(method, &world.url(&path), &headers, body).await;
+            let reply = world
+                .client
+                .send(&method, &world.url(&path), &headers, body)
+                .await;
             assert_eq!(reply.status, 404, "{method} {path}: {reply:?}");
             answers.push(without_request_id(reply.json()));
         }

@@ -11,6 +11,7 @@ mod demo;
 mod edge;
 mod idempotency;
 mod mappings;
+mod objects;
 mod pages;
 mod refresh;
 mod support;

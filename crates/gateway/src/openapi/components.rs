@@ -70,6 +70,7 @@ pub(super) fn schemas(catalog: &Catalog) -> Value {
     );
     put("Id", object(&[("id", json!({"type": "string"}))]));
     write_schemas(&mut put);
+    object_schemas(&mut put);
     connection_schemas(&mut put);
     mapping_schemas(&mut put);
     admin_schemas(&mut put);
@@ -79,6 +80,87 @@ pub(super) fn schemas(catalog: &Catalog) -> Value {
         put(&resource.name, schema);
     }
     Value::Object(schemas)
+}
+
+fn object_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    let boolean = || json!({"type": "boolean"});
+    let number_or_null = || json!({"type": ["integer", "null"]});
+    let option = object(&[("value", text()), ("label", text())]);
+    let field = with_required(
+        &[
+            (
+                "name",
+                json!({"type": "string", "description": "The provider's name."}),
+            ),
+            ("label", text()),
+            ("description", text_or_null()),
+            ("entity", text()),
+            (
+                "type",
+                json!({"type": "string", "description": "What values it holds, whatever the provider calls it."}),
+            ),
+            ("remote_type", text()),
+            ("is_custom", boolean()),
+            ("is_required", boolean()),
+            ("is_unique", boolean()),
+            (
+                "is_hidden",
+                json!({"type": "boolean", "description": "Mapped, but not there or hidden from the connected user."}),
+            ),
+            ("is_creatable", boolean()),
+            ("is_editable", boolean()),
+            ("is_filterable", boolean()),
+            ("is_sortable", boolean()),
+            (
+                "is_external_id",
+                json!({"type": "boolean", "description": "Whether records can be upserted by it."}),
+            ),
+            ("is_calculated", boolean()),
+            ("default_value", text_or_null()),
+            ("max_length", number_or_null()),
+            ("precision", number_or_null()),
+            ("scale", number_or_null()),
+            ("options", json!({"type": "array", "items": option})),
+            ("reference_entities", texts()),
+            ("relationship_name", text_or_null()),
+            ("field_groups", texts()),
+            (
+                "unified_field",
+                json!({"type": ["string", "null"], "description": "The unified field that is made of it."}),
+            ),
+        ],
+        &["name", "entity", "is_custom", "is_hidden", "unified_field"],
+    );
+    put("Field", field);
+    let association = object(&[
+        ("field", text()),
+        ("relationship_name", text_or_null()),
+        ("entities", texts()),
+    ]);
+    let flag_or_null = || json!({"type": ["boolean", "null"]});
+    put(
+        "ObjectSchema",
+        with_required(
+            &[
+                ("name", text()),
+                ("label", text_or_null()),
+                ("label_plural", text_or_null()),
+                ("description", text_or_null()),
+                ("is_custom", flag_or_null()),
+                ("is_queryable", flag_or_null()),
+                ("is_creatable", flag_or_null()),
+                ("is_updatable", flag_or_null()),
+                ("is_deletable", flag_or_null()),
+                ("key_prefix", text_or_null()),
+                (
+                    "fields",
+                    json!({"type": "array", "items": {"$ref": "#/components/schemas/Field"}}),
+                ),
+                ("associations", json!({"type": "array", "items": association})),
+            ],
+            &["name"],
+        ),
+    );
 }
 
 fn write_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {

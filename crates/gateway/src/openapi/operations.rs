@@ -163,6 +163,11 @@ const DELETE: &[Parameter] = &[
         "Answers the provider request that would be sent, tokens redacted.",
     ),
 ];
+const FIELDS: &[Parameter] = &[parameter(
+    "entity",
+    "required",
+    "The resource, or `custom_objects/<name>`.",
+)];
 const CONNECTIONS: &[Parameter] = &[
     parameter(
         "limit",
@@ -196,6 +201,7 @@ const VERBOSE: &[Parameter] = &[parameter("verbose", "text", "Lists the checks."
 pub(super) fn path_parameter(name: &str) -> &'static str {
     match name {
         "resource" => "A resource: `contacts`, or one of your own mappings.",
+        "object" => "The provider's name of an object that the customer made: `Deal__c`.",
         "id" => "An id, as this API gave it.",
         "path" => "The provider's path. It is checked and never leaves the provider's own API.",
         "provider" => "A provider's name.",
@@ -241,6 +247,7 @@ const SERVICE: Details = Details {
 /// The operation of a route. A route without one gets an empty summary, which a test refuses.
 pub(super) fn details(id: &str) -> Details {
     unified(id)
+        .or_else(|| shapes(id))
         .or_else(|| connections(id))
         .or_else(|| mappings(id))
         .or_else(|| connect(id))
@@ -250,7 +257,9 @@ pub(super) fn details(id: &str) -> Details {
 }
 
 fn unified(id: &str) -> Option<Details> {
-    Some(match id {
+    // Records of the customer's own objects are read and written as any others.
+    let id = id.replace("_object_record", "_record");
+    Some(match id.as_str() {
         "list_records" => Details {
             summary: "List records",
             description: "Filters are field names: `email_addresses=a@b.c`, or with an operator `updated_at[gt]=2026-05-01T00:00:00Z` \
@@ -311,6 +320,33 @@ fn unified(id: &str) -> Option<Details> {
             query: DELETE,
             success_text: "Its id.",
             success: Content::Schema("Id"),
+            ..UNIFIED
+        },
+        _ => return None,
+    })
+}
+
+/// What an org is made of, how it maps, and its own API.
+fn shapes(id: &str) -> Option<Details> {
+    Some(match id {
+        "list_fields" => Details {
+            summary: "List the fields of a resource",
+            description: "The fields that this connection's user sees, custom ones included, and the mapped ones that it does not see.",
+            query: FIELDS,
+            success_text: "The fields.",
+            success: Content::List("Field"),
+            ..UNIFIED
+        },
+        "list_object_schemas" => Details {
+            summary: "List the objects that the customer made",
+            success_text: "The objects, without their fields.",
+            success: Content::List("ObjectSchema"),
+            ..UNIFIED
+        },
+        "get_object_schema" => Details {
+            summary: "Describe an object that the customer made",
+            success_text: "The object with its fields and what they point to.",
+            success: Content::Schema("ObjectSchema"),
             ..UNIFIED
         },
         "get_resource_meta" => Details {

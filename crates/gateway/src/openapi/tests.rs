@@ -28,7 +28,8 @@ fn every_route_is_documented_and_nothing_else_is() {
     let document = document();
     let mut documented: BTreeMap<String, HashSet<String>> = BTreeMap::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let template = match path.strip_prefix("/unified/crm/") {
+        let is_route = routes().iter().any(|route| route.path == path);
+        let template = match path.strip_prefix("/unified/crm/").filter(|_| !is_route) {
             Some(rest) => match rest.split_once('/') {
                 Some((_, tail)) => format!("/unified/crm/{{resource}}/{tail}"),
                 None => "/unified/crm/{resource}".to_owned(),
@@ -140,7 +141,11 @@ fn resources_have_their_own_schemas() {
     let catalog = Catalog::embedded().unwrap();
     let document = openapi(&catalog);
     for resource in catalog.resources() {
-        let listed = &document["paths"][format!("/unified/crm/{}", resource.name)]["get"];
+        let path = match resource.name.as_str() {
+            own @ "custom_objects" => format!("/unified/crm/{own}/{{object}}"),
+            name => format!("/unified/crm/{name}"),
+        };
+        let listed = &document["paths"][path]["get"];
         let item = &listed["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["result"]
             ["items"];
         assert_eq!(item["$ref"], format!("#/components/schemas/{}", resource.name));

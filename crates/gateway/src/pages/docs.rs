@@ -44,7 +44,7 @@ fn operations(html: &mut String, document: &Value, tag: &str) {
             let operation = &methods[method];
             let is_tagged = list(&operation["tags"]).iter().any(|found| found == tag);
             // Resources that ship are listed by their template: they differ in their schema only.
-            let is_repetition = path.starts_with("/unified/crm/") && !path.contains("{resource}");
+            let is_repetition = operation["x-repeats"].is_string();
             if is_tagged && !is_repetition {
                 one(html, document, path, method, operation);
             }

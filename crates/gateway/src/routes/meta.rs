@@ -4,9 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{Path, for_connection};
+use super::{Path, for_connection, no_parameters};
 use crate::access::ConnectionCall;
-use crate::code::Code;
 use crate::headers::json;
 use crate::problem::Problem;
 use crate::state::App;
@@ -16,14 +15,7 @@ pub(crate) async fn read(
     Path(resource): Path<String>,
     call: ConnectionCall,
 ) -> Result<Response, Problem> {
-    if let Some((name, _)) = call.parameters.first() {
-        let name: String = name.chars().take(64).collect();
-        return Err(Problem::new(
-            Code::InvalidParameter,
-            format!("`{name}` is not a parameter of this route."),
-        )
-        .fields([name]));
-    }
+    no_parameters(&call)?;
     let merged = for_connection(
         &app,
         &call,

@@ -72,6 +72,19 @@ pub(crate) fn for_connection<T, E: Into<Problem>>(
     }
 }
 
+/// Refuses query parameters on a route that has none.
+pub(crate) fn no_parameters(call: &ConnectionCall) -> Result<(), Problem> {
+    let Some((name, _)) = call.parameters.first() else {
+        return Ok(());
+    };
+    let name: String = name.chars().take(64).collect();
+    Err(Problem::new(
+        Code::InvalidParameter,
+        format!("`{name}` is not a parameter of this route."),
+    )
+    .fields([name]))
+}
+
 /// A JSON body as the type a management route takes; the type refuses unknown keys.
 pub(crate) fn typed<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
     // The message names the key and what is allowed; it quotes values of the caller's own body only.

@@ -1,22 +1,49 @@
 //! `/unified/crm/{resource}`: records in one shape, whatever the CRM.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::Response;
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use unified::Outcome;
 
-use super::{Path, for_connection};
+use super::{Path, for_connection, no_parameters};
 use crate::access::ConnectionCall;
 use crate::body;
 use crate::headers::{answer, json, minimal_applied, prefers_minimal};
 use crate::problem::Problem;
 use crate::state::{App, Gateway};
 
+/// The resource that a path names, and the record's id where it names one. An object of the customer's own is a resource
+/// as others are: `custom_objects/{name}`.
+pub(crate) struct Target {
+    resource: String,
+    id: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Target {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(mut named) = Path::<BTreeMap<String, String>>::from_request_parts(parts, state).await?;
+        let mut take = |name: &str| named.remove(name);
+        let resource = match take("object") {
+            Some(object) => format!("custom_objects/{object}"),
+            None => take("resource").unwrap_or_default(),
+        };
+        Ok(Self {
+            resource,
+            id: take("id").unwrap_or_default(),
+        })
+    }
+}
+
 pub(crate) async fn list(
     State(app): State<App>,
-    Path(resource): Path<String>,
+    Target { resource, .. }: Target,
     headers: HeaderMap,
     call: ConnectionCall,
 ) -> Result<Response, Problem> {
@@ -33,7 +60,7 @@ pub(crate) async fn list(
 
 pub(crate) async fn read(
     State(app): State<App>,
-    Path((resource, id)): Path<(String, String)>,
+    Target { resource, id }: Target,
     headers: HeaderMap,
     call: ConnectionCall,
 ) -> Result<Response, Problem> {
@@ -50,7 +77,7 @@ pub(crate) async fn read(
 
 pub(crate) async fn create(
     State(app): State<App>,
-    Path(resource): Path<String>,
+    Target { resource, .. }: Target,
     headers: HeaderMap,
     call: ConnectionCall,
     body: Body,
@@ -71,7 +98,7 @@ pub(crate) async fn create(
 
 pub(crate) async fn upsert(
     State(app): State<App>,
-    Path(resource): Path<String>,
+    Target { resource, .. }: Target,
     headers: HeaderMap,
     call: ConnectionCall,
     body: Body,
@@ -97,7 +124,7 @@ pub(crate) async fn upsert(
 
 pub(crate) async fn batch(
     State(app): State<App>,
-    Path(resource): Path<String>,
+    Target { resource, .. }: Target,
     headers: HeaderMap,
     call: ConnectionCall,
     body: Body,
@@ -112,7 +139,7 @@ pub(crate) async fn batch(
 
 pub(crate) async fn update(
     State(app): State<App>,
-    Path((resource, id)): Path<(String, String)>,
+    Target { resource, id }: Target,
     headers: HeaderMap,
     call: ConnectionCall,
     body: Body,
@@ -134,7 +161,7 @@ pub(crate) async fn update(
 
 pub(crate) async fn remove(
     State(app): State<App>,
-    Path((resource, id)): Path<(String, String)>,
+    Target { resource, id }: Target,
     call: ConnectionCall,
 ) -> Result<Response, Problem> {
     let work = app
@@ -146,6 +173,32 @@ pub(crate) async fn remove(
         for_connection(&app, &call, work).await?,
         &HeaderMap::new(),
     )
+}
+
+pub(crate) async fn fields(State(app): State<App>, call: ConnectionCall) -> Result<Response, Problem> {
+    let work = app
+        .unified
+        .fields(&call.tenant, &call.connection, &call.parameters);
+    json(StatusCode::OK, &for_connection(&app, &call, work).await?)
+}
+
+pub(crate) async fn object_schemas(
+    State(app): State<App>,
+    call: ConnectionCall,
+) -> Result<Response, Problem> {
+    no_parameters(&call)?;
+    let work = app.unified.object_schemas(&call.tenant, &call.connection);
+    json(StatusCode::OK, &for_connection(&app, &call, work).await?)
+}
+
+pub(crate) async fn object_schema(
+    State(app): State<App>,
+    Path(object): Path<String>,
+    call: ConnectionCall,
+) -> Result<Response, Problem> {
+    no_parameters(&call)?;
+    let work = app.unified.object_schema(&call.tenant, &call.connection, &object);
+    json(StatusCode::OK, &for_connection(&app, &call, work).await?)
 }
 
 /// The answer to a write. A write is no conditional read: its answer is never 304.
