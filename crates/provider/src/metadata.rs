@@ -112,11 +112,6 @@ impl Inner {
                 reason: PathError::Character,
             });
         }
-        // Objects are named by documents and by callers; no provider's name of one holds a delimiter.
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if !object.bytes().all(is_plain) {
-            return Err(PathError::Character.into());
-        }
         let mut escaped = String::with_capacity(object.len());
         escape_component(&mut escaped, object);
         let mut call = Call::get(template.replace("{object}", &escaped));
