@@ -300,7 +300,6 @@ pub(super) fn evaluate(
 /// What a status says by itself.
 fn by_status(status: u16) -> Fault {
     let (code, retryable) = match status {
-        300 => ("conflict", false),
         401 => ("needs_reauth", false),
         403 => ("permission_denied", false),
         404 => ("not_found", false),
