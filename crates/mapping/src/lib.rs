@@ -5,6 +5,7 @@
 //! [`ProviderDocument`] says how a provider is spoken to.
 
 mod documents;
+mod drift;
 mod error;
 mod expression;
 mod fit;

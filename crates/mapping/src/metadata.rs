@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::drift::Changes;
+
 /// The kind of a field, whatever the provider calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -174,6 +176,8 @@ pub struct ObjectMetadata {
     by_name: HashMap<String, usize>,
     #[serde(skip)]
     custom: HashMap<String, FieldKind>,
+    #[serde(skip)]
+    pub(crate) changes: Changes,
 }
 
 impl ObjectMetadata {
@@ -194,6 +198,7 @@ impl ObjectMetadata {
             fields,
             by_name,
             custom,
+            changes: Changes::default(),
         }
     }
 

@@ -56,7 +56,15 @@ impl Providers {
         object: &str,
     ) -> Result<Arc<ObjectMetadata>, CallError> {
         // Not asked conditionally: `Last-Modified` counts seconds, and what was hidden a moment ago is the question.
-        self.inner.metadata.invalidate(&key(connection, object));
+        let key = key(connection, object);
+        if let Some(cached) = self.inner.metadata.get(&key) {
+            let unconditional = CachedMetadata {
+                metadata: Arc::clone(&cached.metadata),
+                modified: None,
+                read_at_ms: cached.read_at_ms,
+            };
+            self.inner.metadata.insert(key, Arc::new(unconditional));
+        }
         self.inner.read_metadata(tenant, connection, object).await
     }
 }
@@ -125,8 +133,12 @@ impl Inner {
             Some(cached) if reply.status == StatusCode::NOT_MODIFIED => {
                 (Arc::clone(&cached.metadata), cached.modified.clone())
             }
-            _ if reply.status.is_success() => {
-                let metadata = document.object_metadata(object, &reply.value())?;
+            cached if reply.status.is_success() => {
+                let mut metadata = document.object_metadata(object, &reply.value())?;
+                if let Some(earlier) = cached {
+                    metadata = metadata.since(&earlier.metadata);
+                    note_drift(connection, &earlier.metadata, &metadata);
+                }
                 (Arc::new(metadata), modified(&reply))
             }
             _ => {
@@ -145,6 +157,17 @@ impl Inner {
             }),
         );
         Ok(metadata)
+    }
+}
+
+/// Tells the operator of fields that were there at the last reading: a customer changed the org, or the user's rights.
+fn note_drift(connection: &Connection, earlier: &ObjectMetadata, now: &ObjectMetadata) {
+    let gone = now.gone().filter(|name| earlier.field(name).is_some());
+    let gone: Vec<&str> = gone.collect();
+    if !gone.is_empty() {
+        metrics::counter!("crosswalk_schema_drift_total", "provider" => connection.provider.clone())
+            .increment(gone.len() as u64);
+        tracing::info!(connection = %connection.id, object = now.object, fields = gone.join(","), "fields are gone");
     }
 }
 

@@ -79,8 +79,12 @@ fn visible(metadata: &ObjectMetadata, name: &str) -> bool {
 /// What the caller is told of a mapped field that this connection's user cannot see.
 pub(crate) fn missing(plan: &Plan, metadata: &ObjectMetadata, name: &str) -> String {
     let unified = plan.provider_to_unified(name).unwrap_or(name);
-    format!(
+    let gone = format!(
         "`{unified}` is null: the field {}.{name} does not exist in this org or is hidden from the connected user",
         metadata.object
-    )
+    );
+    match metadata.likely_successor(name) {
+        Some(field) => format!("{gone}; it may be called {} now", field.name),
+        None => gone,
+    }
 }

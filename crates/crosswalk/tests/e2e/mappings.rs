@@ -267,3 +267,55 @@ async fn claim_38_a_runaway_expression_harms_nobody_else(backend: Backend) {
     assert_eq!(caller.get("/unified/crm/contacts?limit=1").await.status, 200);
     let _: Value = other.contacts("limit=1").await;
 }
+
+both!(a_field_that_the_customer_renames_is_told_and_its_new_name_suggested);
+async fn a_field_that_the_customer_renames_is_told_and_its_new_name_suggested(backend: Backend) {
+    let world = World::small(backend).await;
+    let caller = world.connected().await;
+    let path = format!("/connections/{}/mappings/contacts", caller.connection_id);
+    let mapped = |field: &str| format!("field_map: {{source_channel: {field}}}");
+    assert_eq!(put(&caller, &path, &mapped("Lead_Source__c")).await.status, 200);
+    let first = caller.contacts("limit=1").await;
+    assert_eq!(first["warnings"], json!([]), "{first}");
+    let id = first["result"][0]["id"].as_str().expect("an id").to_owned();
+    let body = json!({ "source_channel": "Partner" });
+    let written = caller
+        .send("PATCH", &format!("/unified/crm/contacts/{id}"), Some(&body))
+        .await;
+    assert_eq!(written.json()["source_channel"], "Partner", "{written:?}");
+
+    world
+        .simulator
+        .org()
+        .rename_field("Contact", "Lead_Source__c", "Marketing_Channel__c")
+        .expect("a field");
+    for _ in 0..2 {
+        let page = caller.contacts(&format!("id={id}")).await;
+        assert_eq!(page["result"][0]["source_channel"], json!(null), "{page}");
+        assert_eq!(
+            page["result"][0]["custom_fields"]["Marketing_Channel__c"], "Partner",
+            "{page}"
+        );
+        let warnings = page["warnings"].as_array().expect("warnings");
+        let told = warnings.iter().filter_map(|warning| warning.as_str());
+        let told: Vec<&str> = told
+            .filter(|warning| warning.contains("`source_channel` is null"))
+            .collect();
+        assert_eq!(told.len(), 1, "{page}");
+        assert!(told[0].contains("Marketing_Channel__c now"), "{}", told[0]);
+    }
+    let one = caller.get(&format!("/unified/crm/contacts/{id}")).await;
+    let header = one
+        .header("x-crosswalk-warnings")
+        .expect("a record tells its warnings in a header");
+    assert!(header.contains("Marketing_Channel__c"), "{header}");
+
+    assert_eq!(
+        put(&caller, &path, &mapped("Marketing_Channel__c")).await.status,
+        200
+    );
+    let page = caller.contacts("source_channel=Partner").await;
+    assert_eq!(page["result"][0]["id"], id, "{page}");
+    assert_eq!(page["result"][0]["source_channel"], "Partner", "{page}");
+    assert_eq!(page["warnings"], json!([]), "{page}");
+}
