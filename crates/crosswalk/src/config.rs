@@ -260,7 +260,13 @@ const SECTIONS: [(&str, &[&str]); 7] = [
     ("telemetry", &["log", "log_format"]),
     ("limits", &[]),
 ];
-const PROVIDER_KEYS: [&str; 5] = ["client_id", "client_secret", "login_urls", "api_url", "api_version"];
+const PROVIDER_KEYS: [&str; 5] = [
+    "client_id",
+    "client_secret",
+    "login_urls",
+    "api_url",
+    "api_version",
+];
 
 /// `store_database_url` → `[store, database_url]`; `providers_acme_client_id` → `[providers, acme, client_id]`;
 /// `providers_acme_login_urls_sandbox` → `[providers, acme, login_urls, sandbox]`.

@@ -409,3 +409,6 @@ fn sorted<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.sort_unstable();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests;

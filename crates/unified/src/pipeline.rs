@@ -355,11 +355,14 @@ impl Job {
     /// The provider's error in our words, with unified field names.
     pub(crate) fn fault(&self, status: u16, headers: &Value, value: &Value) -> Fault {
         let mut fault = self.document.fault(status, headers, value);
-        for field in &mut fault.fields {
-            if let Some(unified) = self.plan.provider_to_unified(field) {
-                *field = unified.to_owned();
+        let mut named: Vec<String> = Vec::with_capacity(fault.fields.len());
+        for field in &fault.fields {
+            let name = self.plan.provider_to_unified(field).unwrap_or(field);
+            if !named.iter().any(|known| known == name) {
+                named.push(name.to_owned());
             }
         }
+        fault.fields = named;
         fault
     }
 
