@@ -9,6 +9,7 @@
 
 mod demo;
 mod edge;
+mod hubspot;
 mod idempotency;
 mod mappings;
 mod objects;

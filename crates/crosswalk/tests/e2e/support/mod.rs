@@ -259,7 +259,13 @@ impl World {
 
     /// Connects the simulated org through the whole flow, as a browser would; answers the connection's id.
     pub(crate) async fn connect(&self, tenant: &Tenant, external_id: &str) -> String {
-        let session = json!({ "provider": simulator::PROVIDER, "environment": "production", "external_id": external_id });
+        self.connect_to(simulator::PROVIDER, tenant, external_id).await
+    }
+
+    /// As [`World::connect`], to one of the two providers that the simulator plays.
+    pub(crate) async fn connect_to(&self, provider: &str, tenant: &Tenant, external_id: &str) -> String {
+        let session =
+            json!({ "provider": provider, "environment": "production", "external_id": external_id });
         let reply = self
             .client
             .post(&self.url("/connect/sessions"), &tenant.bearer(), &session)
@@ -277,8 +283,13 @@ impl World {
 
     /// A tenant with one connection.
     pub(crate) async fn connected(&self) -> Caller<'_> {
+        self.connected_to(simulator::PROVIDER).await
+    }
+
+    /// A tenant with one connection to this provider.
+    pub(crate) async fn connected_to(&self, provider: &str) -> Caller<'_> {
         let tenant = self.tenant("Test").await;
-        let connection_id = self.connect(&tenant, "acme").await;
+        let connection_id = self.connect_to(provider, &tenant, "acme").await;
         Caller {
             world: self,
             tenant,

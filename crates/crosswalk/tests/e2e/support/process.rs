@@ -66,7 +66,6 @@ impl Drop for Gateway {
 /// A gateway's command, complete but not started.
 pub(crate) fn command(world: &World, index: usize, port: u16, log: &std::path::Path) -> Command {
     let simulator = world.simulator.base_url();
-    let provider = simulator::PROVIDER.to_ascii_uppercase();
     let options = simulator::Options::default();
     let data_dir = match world.database.backend {
         Backend::Sqlite => world.directory.path().to_path_buf(),
@@ -97,20 +96,19 @@ pub(crate) fn command(world: &World, index: usize, port: u16, log: &std::path::P
             "[\"http://127.0.0.1:9/back\"]",
         )
         .env("CROSSWALK_TELEMETRY_LOG", "debug,hyper=info,sqlx=info")
-        .env(
-            format!("CROSSWALK_PROVIDERS_{provider}_CLIENT_ID"),
-            options.client_id,
-        )
-        .env(
-            format!("CROSSWALK_PROVIDERS_{provider}_CLIENT_SECRET"),
-            options.client_secret,
-        )
-        .env(
-            format!("CROSSWALK_PROVIDERS_{provider}_LOGIN_URLS_PRODUCTION"),
-            &simulator,
-        )
         .stdout(Stdio::null())
         .stderr(log);
+    for provider in [simulator::PROVIDER, simulator::SECOND_PROVIDER] {
+        let prefix = format!("CROSSWALK_PROVIDERS_{}", provider.to_ascii_uppercase());
+        command
+            .env(format!("{prefix}_CLIENT_ID"), &options.client_id)
+            .env(format!("{prefix}_CLIENT_SECRET"), &options.client_secret)
+            .env(format!("{prefix}_LOGIN_URLS_PRODUCTION"), &simulator);
+        // The first tells each connection its own API host.
+        if provider == simulator::SECOND_PROVIDER {
+            command.env(format!("{prefix}_API_URL"), &simulator);
+        }
+    }
     if let Some(redis) = &world.database.redis_url {
         command.env("CROSSWALK_STORE_REDIS_URL", redis);
     }
