@@ -85,6 +85,12 @@ async fn filters_sorts_and_searches(backend: Backend) {
         ids(records(&found)).contains(some["id"].as_str().expect("an id")),
         "{found}"
     );
+}
+
+both!(what_cannot_be_asked_is_refused_and_the_rest_is_shown);
+async fn what_cannot_be_asked_is_refused_and_the_rest_is_shown(backend: Backend) {
+    let world = world(backend).await;
+    let caller = world.connected_to(simulator::SECOND_PROVIDER).await;
     for (query, named) in [
         ("sort=-created_at,first_name", "sort"),
         ("include_deleted=true", "include_deleted"),
