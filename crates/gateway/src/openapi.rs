@@ -60,6 +60,7 @@ pub fn openapi(catalog: &Catalog) -> Value {
                             one shape whatever the CRM. Errors are `application/problem+json`; `x-error-codes` lists every `code`.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/", "description": "This gateway."}],
         "tags": operations::TAGS.iter().map(|(name, text)| json!({"name": name, "description": text})).collect::<Vec<_>>(),
         "paths": paths,
         "components": {
@@ -187,7 +188,15 @@ fn query_parameter(parameter: &Parameter) -> Value {
 
 fn responses(route: &Route, known: &Details, resource: Option<&ResourceSchema>) -> Value {
     let mut success = json!({"description": known.success_text});
-    if let Some(content) = content(known.success, resource) {
+    let dry_run = known
+        .query
+        .iter()
+        .any(|parameter| parameter.name == "dry_run")
+        .then(|| json!({"$ref": "#/components/schemas/DryRun"}));
+    if let Some(mut content) = content(known.success, resource) {
+        if known.status == "200" {
+            or_dry_run(&mut content, dry_run.as_ref());
+        }
         success["content"] = content;
     }
     if known.takes_connection {
@@ -213,6 +222,16 @@ fn responses(route: &Route, known: &Details, resource: Option<&ResourceSchema>) 
             .into();
     }
     let mut responses = Map::new();
+    if let Some(dry_run) = dry_run.filter(|_| known.status != "200") {
+        // An upsert of a record that was there answers 200 too.
+        let mut content = json!({"application/json": {"schema": dry_run}});
+        if route.id.starts_with("upsert_") {
+            content = self::content(known.success, resource).unwrap_or_default();
+            or_dry_run(&mut content, Some(&dry_run));
+        }
+        let text = "With `dry_run=true`, the request that would have been sent.";
+        responses.insert("200".to_owned(), json!({"description": text, "content": content}));
+    }
     responses.insert(known.status.to_owned(), success);
     if route.id == "get_record" {
         responses.insert(
@@ -221,12 +240,25 @@ fn responses(route: &Route, known: &Details, resource: Option<&ResourceSchema>) 
         );
     }
     if route.access != Access::Public {
-        responses.insert(
-            "default".to_owned(),
-            json!({"$ref": "#/components/responses/Problem"}),
-        );
+        let problem = match known.success {
+            // The provider's own errors pass through as they are.
+            Content::Anything => "ProblemOrProvider",
+            _ => "Problem",
+        };
+        for status in ["4XX", "5XX"] {
+            let reference = format!("#/components/responses/{problem}");
+            responses.insert(status.to_owned(), json!({"$ref": reference}));
+        }
     }
     Value::Object(responses)
+}
+
+/// An answer that is another one with `dry_run=true`.
+fn or_dry_run(content: &mut Value, dry_run: Option<&Value>) {
+    if let (Some(dry_run), Some(json)) = (dry_run, content.get_mut("application/json")) {
+        let schema = json["schema"].take();
+        json["schema"] = json!({"anyOf": [schema, dry_run]});
+    }
 }
 
 fn content(content: Content, resource: Option<&ResourceSchema>) -> Option<Value> {
@@ -247,6 +279,10 @@ fn content(content: Content, resource: Option<&ResourceSchema>) -> Option<Value>
         Content::Anything => Some(json!({"*/*": {"schema": {}}})),
         Content::Html => Some(json!({"text/html": {"schema": {"type": "string"}}})),
         Content::Text => Some(json!({"text/plain": {"schema": {"type": "string"}}})),
+        Content::Health => Some(json!({
+            "text/plain": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"type": "object"}},
+        })),
         Content::Mapping => Some(json!({
             "application/yaml": {"schema": {"type": "string"}},
             "application/json": {"schema": {"type": "object"}},

@@ -52,6 +52,13 @@ pub(super) fn responses() -> Value {
             "description": "What went wrong, whose fault it is and whether retrying helps.",
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         },
+        "ProblemOrProvider": {
+            "description": "The provider's own error as it came; `application/problem+json` when the gateway could not or would not ask.",
+            "content": {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+                "*/*": {"schema": {}},
+            },
+        },
     })
 }
 
@@ -69,6 +76,23 @@ pub(super) fn schemas(catalog: &Catalog) -> Value {
         }),
     );
     put("Id", object(&[("id", json!({"type": "string"}))]));
+    put(
+        "DryRun",
+        with_required(
+            &[
+                ("dry_run", json!({"const": true})),
+                (
+                    "request",
+                    json!({"type": "object", "description": "The provider request, tokens redacted."}),
+                ),
+                (
+                    "query",
+                    json!({"type": "string", "description": "The query it carries, where it carries one as text."}),
+                ),
+            ],
+            &["dry_run", "request"],
+        ),
+    );
     write_schemas(&mut put);
     object_schemas(&mut put);
     connection_schemas(&mut put);
@@ -76,6 +100,7 @@ pub(super) fn schemas(catalog: &Catalog) -> Value {
     admin_schemas(&mut put);
     for resource in catalog.resources() {
         let mut schema = resource.json.clone();
+        drop_unused_definitions(&mut schema);
         point_into(&mut schema, &format!("#/components/schemas/{}", resource.name));
         put(&resource.name, schema);
     }
@@ -235,6 +260,21 @@ fn write_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
             ("failed", json!({"type": "integer"})),
         ]),
     );
+}
+
+/// Takes the shared definitions out that a schema does not point to, not even through another one.
+fn drop_unused_definitions(schema: &mut Value) {
+    loop {
+        let text = schema.to_string();
+        let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) else {
+            return;
+        };
+        let before = definitions.len();
+        definitions.retain(|name, _| text.contains(&format!("#/$defs/{name}\"")));
+        if definitions.len() == before {
+            return;
+        }
+    }
 }
 
 /// References within a schema, made to point at where the schema stands here.

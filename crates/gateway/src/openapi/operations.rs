@@ -30,6 +30,8 @@ pub(super) enum Content {
     Anything,
     Html,
     Text,
+    /// A word; with `?verbose`, an object.
+    Health,
     /// A mapping document.
     Mapping,
 }
@@ -569,14 +571,14 @@ fn service(id: &str) -> Option<Details> {
     Some(match id {
         "livez" => Details {
             summary: "The process answers",
-            success: Content::Text,
+            success: Content::Health,
             ..SERVICE
         },
         "readyz" => Details {
             summary: "The node may be sent requests",
             description: "503 while the database does not answer, and while the node is stopping. Redis down does not make it unready.",
             query: VERBOSE,
-            success: Content::Text,
+            success: Content::Health,
             ..SERVICE
         },
         "metrics" => Details {

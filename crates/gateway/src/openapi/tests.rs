@@ -146,8 +146,8 @@ fn resources_have_their_own_schemas() {
             name => format!("/unified/crm/{name}"),
         };
         let listed = &document["paths"][path]["get"];
-        let item = &listed["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["result"]
-            ["items"];
+        let item = &listed["responses"]["200"]["content"]["application/json"]["schema"]["anyOf"][0]["properties"]
+            ["result"]["items"];
         assert_eq!(item["$ref"], format!("#/components/schemas/{}", resource.name));
     }
     assert!(catalog.resources().count() > 0);
