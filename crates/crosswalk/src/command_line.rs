@@ -27,8 +27,40 @@ pub(crate) enum Command {
     GenerateKey,
     /// Print the OpenAPI document.
     Openapi,
+    /// Check, test and explain mapping documents.
+    #[command(subcommand)]
+    Mappings(MappingsCommand),
     /// Ask a running gateway whether it is ready; the exit code tells.
     Health(HealthOptions),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MappingsCommand {
+    /// Load a folder of documents as the gateway does, and tell the first mistake with its file, line and key.
+    Check {
+        /// The folder; it holds one for each provider.
+        #[arg(default_value = "mappings")]
+        folder: PathBuf,
+    },
+    /// Run the golden cases that stand beside the documents.
+    Test {
+        /// The folder; it holds one for each provider.
+        #[arg(default_value = "mappings")]
+        folder: PathBuf,
+    },
+    /// Print what a resource's documents come to when they are laid over each other, and the level each part comes from.
+    Explain {
+        /// The provider's name.
+        provider: String,
+        /// The resource, such as contacts.
+        resource: String,
+        /// A folder of documents, instead of those that this program ships with.
+        #[arg(long)]
+        folder: Option<PathBuf>,
+        /// A document to lay over them: the first is the tenant's, the second the connection's.
+        #[arg(long = "override", value_name = "FILE", num_args = 1)]
+        overrides: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

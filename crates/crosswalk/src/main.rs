@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod health;
 mod keys;
+mod mappings;
 mod serve;
 mod simulate;
 mod telemetry;
@@ -45,6 +46,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let catalog = mapping::Catalog::embedded()?;
             print(&format!("{:#}\n", gateway::openapi(&catalog)))
         }
+        Command::Mappings(command) => print(&mappings::run(&command)?),
         Command::Health(options) => health::run(&options).await,
     }
 }

@@ -4,6 +4,7 @@
 //! a [`Plan`], which turns a unified query into a provider's and provider records into unified ones. A
 //! [`ProviderDocument`] says how a provider is spoken to.
 
+mod cases;
 mod documents;
 mod drift;
 mod error;
@@ -16,6 +17,7 @@ mod plan;
 mod run;
 mod schema;
 
+pub use cases::{CaseReport, run_cases};
 pub use documents::{
     Api, Auth, Batch, BatchCall, BatchInput, BatchItem, Catalog, ClientAuthentication, Environment,
     FAULT_CODES, Fault, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page, ProviderDocument, Proxy,

@@ -117,20 +117,7 @@ impl Unified {
         resource: &str,
     ) -> Result<Value, Error> {
         let job = self.job(tenant, connection, resource, Method::List).await?;
-        let plan = &job.plan;
-        Ok(json!({
-            "resource": plan.resource,
-            "provider": plan.provider,
-            "object": plan.object,
-            "fields": plan.fields,
-            "filters": plan.filters,
-            "sorts": plan.sorts,
-            "expand": plan.expand,
-            "writable": plan.writable,
-            "sources": plan.sources,
-            "fingerprint": plan.fingerprint,
-            "schema": plan.schema.json,
-        }))
+        Ok(job.plan.description())
     }
 }
 

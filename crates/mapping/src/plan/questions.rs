@@ -1,5 +1,7 @@
 //! What the pipeline asks of a plan before it runs an expression.
 
+use serde_json::{Value, json};
+
 use super::{Method, Plan};
 use crate::documents::{Layer, ProviderDocument, RequestInput, Requested};
 use crate::error::{BASE_LEVEL, MappingError};
@@ -7,6 +9,23 @@ use crate::functions;
 use crate::metadata::{FieldKind, FieldMetadata, ObjectMetadata};
 
 impl Plan {
+    /// The merged mapping, the level each part came from, and what callers may ask of it.
+    pub fn description(&self) -> Value {
+        json!({
+            "resource": self.resource,
+            "provider": self.provider,
+            "object": self.object,
+            "fields": self.fields,
+            "filters": self.filters,
+            "sorts": self.sorts,
+            "expand": self.expand,
+            "writable": self.writable,
+            "sources": self.sources,
+            "fingerprint": self.fingerprint,
+            "schema": self.schema.json,
+        })
+    }
+
     /// The call that asks the provider for records of this resource.
     pub fn request(
         &self,
