@@ -159,8 +159,7 @@ fn run(catalog: &Catalog, provider: &str, file: &CaseFile, case: &Case) -> Resul
         body: &case.body,
         context: &context,
         connection: &Value::Null,
-        id: matches!(case.method, Method::Get | Method::Update | Method::Delete)
-            .then_some("1"),
+        id: matches!(case.method, Method::Get | Method::Update | Method::Delete).then_some("1"),
         field_kinds: &|_| None,
     };
     if let Some(wanted) = &case.query_value {
