@@ -14,7 +14,7 @@ use crate::Error;
 use crate::body::{self, invalid, of_record};
 use crate::parameters::{self, Parameters};
 use crate::pipeline::{Answer, Job, Outcome, Unified, method, run};
-use crate::write::{check_changes, filled};
+use crate::write::{check_changes, check_custom_fields, filled};
 
 const KEYS: [&str; 4] = ["operation", "records", "all_or_none", "upsert_on"];
 
@@ -188,6 +188,10 @@ impl Job {
         let records = if operation == Method::Delete {
             records.into_iter().map(|(id, _)| json!({ "id": id })).collect()
         } else {
+            let metadata = self.metadata().await?;
+            for (index, (_, record)) in records.iter().enumerate() {
+                check_custom_fields(&metadata, record, operation).map_err(|error| of_record(index, error))?;
+            }
             let names: Vec<Option<String>> = records.iter().map(|(id, _)| id.clone()).collect();
             let bodies = self.mapped_bodies(operation, records).await?;
             check_keys(&bodies, &key)?;

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::body::{self, invalid};
 use crate::parameters::{self, Parameters};
 use crate::pipeline::{Job, Outcome, Unified, method};
-use crate::write::{filled, id_only};
+use crate::write::{check_custom_fields, filled, id_only};
 
 /// How custom fields are named where a unified field is expected.
 const CUSTOM: &str = "custom_fields.";
@@ -55,6 +55,7 @@ impl Unified {
         let field = job.key_field(&metadata, &wanted.field, "upsert_on.field")?;
         let record = Value::Object(wanted.record);
         body::check(&job.plan, &record)?;
+        check_custom_fields(&metadata, &record, Method::Upsert)?;
 
         let bodies = job.mapped_bodies(Method::Upsert, vec![(None, record)]).await?;
         let mut mapped = bodies.into_iter().next().unwrap_or_default();

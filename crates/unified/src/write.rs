@@ -184,6 +184,7 @@ impl Job {
         let mut call = Call::get(path);
         call.method = method(&route.method);
         if let Some(record) = record {
+            check_custom_fields(&*self.metadata().await?, &record, kind)?;
             let mapped = self
                 .mapped_bodies(kind, vec![(id.map(str::to_owned), record)])
                 .await?;
@@ -215,22 +216,12 @@ impl Job {
         records: Vec<(Option<String>, Value)>,
     ) -> Result<Vec<Value>, Error> {
         let metadata = self.metadata().await?;
-        let many = records.len() > 1;
-        for (index, (_, record)) in records.iter().enumerate() {
-            check_custom_fields(&metadata, record, kind).map_err(|error| {
-                if many {
-                    body::of_record(index, error)
-                } else {
-                    error
-                }
-            })?;
-        }
         let plan = Arc::clone(&self.plan);
         let context = self.context();
         let connection = self.connection_facts();
         let budget = self.budget();
         // One small record is mapped at once; many, or by a tenant's own expression, where others do not wait.
-        let size_bytes = if many || plan.has_override(kind) {
+        let size_bytes = if records.len() > 1 || plan.has_override(kind) {
             usize::MAX
         } else {
             0
@@ -277,7 +268,7 @@ pub(crate) fn filled(path: &str, values: &[(&str, &str)]) -> String {
 
 /// Custom fields go to the provider by name: a name that is no custom field of this org is refused here, where the
 /// answer can say which there are.
-fn check_custom_fields(
+pub(crate) fn check_custom_fields(
     metadata: &mapping::ObjectMetadata,
     record: &Value,
     kind: Method,

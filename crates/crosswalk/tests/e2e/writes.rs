@@ -233,6 +233,10 @@ async fn a_batch_that_cannot_be_right_is_refused_before_anything_is_sent(backend
             json!({"operation": "create", "records": [good, {"last_name": "x", "custom_fields": {"Nope__c": 1}}]}),
             "records[1].custom_fields.Nope__c",
         ),
+        (
+            json!({"operation": "create", "records": [{"last_name": "x", "custom_fields": {"Nope__c": 1}}]}),
+            "records[0].custom_fields.Nope__c",
+        ),
         (json!({"operation": "update", "records": [good]}), "records[0].id"),
         (
             json!({"operation": "delete", "records": ["../x"]}),
