@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use store::{Connection, Tenant};
 
 use crate::Error;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, invalid};
 use crate::pipeline::{Job, Page, Unified};
 
 /// How a resource is called that is an object of the customer's own: `custom_objects/Deal__c`.
@@ -72,8 +72,8 @@ impl Unified {
 
     /// The objects that the customer made and the connection's user may query.
     pub async fn object_schemas(&self, tenant: &Tenant, connection: &Arc<Connection>) -> Result<Page, Error> {
-        let objects = self.own_objects(tenant, connection).await?;
-        Ok(page(objects.iter().map(described).collect()))
+        let objects = self.objects(tenant, connection).await?;
+        Ok(page(own(&objects).map(described).collect()))
     }
 
     /// One of them with its fields, and the objects that these point to.
@@ -83,7 +83,7 @@ impl Unified {
         connection: &Arc<Connection>,
         name: &str,
     ) -> Result<Value, Error> {
-        let objects = self.own_objects(tenant, connection).await?;
+        let objects = self.objects(tenant, connection).await?;
         let object = find(&objects, name)?;
         let entity = format!("{CUSTOM_OBJECTS}{}", text(object, "name"));
         let job = self
@@ -107,7 +107,7 @@ impl Unified {
         connection: &Arc<Connection>,
         name: &str,
     ) -> Result<Arc<Plan>, Error> {
-        let objects = self.own_objects(tenant, connection).await?;
+        let objects = self.objects(tenant, connection).await?;
         let object = text(find(&objects, name)?, "name");
         let document = json!({ "object": object }).to_string();
         let named = OverrideSource {
@@ -117,7 +117,8 @@ impl Unified {
         self.plan(&connection.provider, SHARED, &[named])
     }
 
-    async fn own_objects(&self, tenant: &Tenant, connection: &Arc<Connection>) -> Result<Vec<Value>, Error> {
+    /// All objects that the connection's user sees; [`own`] tells the customer's. Asked for each request on one of them.
+    async fn objects(&self, tenant: &Tenant, connection: &Arc<Connection>) -> Result<Arc<Vec<Value>>, Error> {
         let known = || self.catalog.provider_resources(&connection.provider);
         if !known().any(|name| name == SHARED) {
             return Err(Error::UnknownResource {
@@ -125,12 +126,7 @@ impl Unified {
                 allowed: known().map(str::to_owned).collect(),
             });
         }
-        let objects = self.providers.objects(tenant, connection).await?;
-        let flag = |object: &Value, key: &str| object.get(key).and_then(Value::as_bool).unwrap_or_default();
-        let own = objects
-            .iter()
-            .filter(|object| flag(object, "is_custom") && flag(object, "is_queryable"));
-        Ok(own.cloned().collect())
+        Ok(self.providers.objects(tenant, connection).await?)
     }
 
     fn field(&self, job: &Job, entity: &str, field: &FieldMetadata) -> Value {
@@ -224,14 +220,19 @@ fn described(object: &Value) -> Value {
     Value::Object(fields.into_iter().collect::<Map<String, Value>>())
 }
 
-fn find<'a>(objects: &'a [Value], name: &str) -> Result<&'a Value, Error> {
-    let found = objects
+/// The objects that the customer made and the user may query.
+fn own(objects: &[Value]) -> impl Iterator<Item = &Value> {
+    let is = |object: &Value, key: &str| object.get(key).and_then(Value::as_bool).unwrap_or_default();
+    objects
         .iter()
-        .find(|object| text(object, "name").eq_ignore_ascii_case(name));
+        .filter(move |object| is(object, "is_custom") && is(object, "is_queryable"))
+}
+
+fn find<'a>(objects: &'a [Value], name: &str) -> Result<&'a Value, Error> {
+    let found = own(objects).find(|object| text(object, "name").eq_ignore_ascii_case(name));
     found.ok_or_else(|| Error::UnknownResource {
         resource: format!("{CUSTOM_OBJECTS}{name}"),
-        allowed: objects
-            .iter()
+        allowed: own(objects)
             .map(|object| format!("{CUSTOM_OBJECTS}{}", text(object, "name")))
             .collect(),
     })
@@ -249,13 +250,5 @@ fn page(result: Vec<Value>) -> Page {
         next_cursor: None,
         prev_cursor: None,
         warnings: Vec::new(),
-    }
-}
-
-fn invalid(parameter: &str, message: &str, allowed: Vec<String>) -> Error {
-    Error::InvalidParameter {
-        parameter: parameter.to_owned(),
-        message: message.to_owned(),
-        allowed,
     }
 }

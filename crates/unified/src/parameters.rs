@@ -131,7 +131,7 @@ const FILTERS_MAX: usize = 100;
 /// Most values of one `in` or `nin`.
 const VALUES_MAX: usize = 500;
 
-fn invalid(parameter: &str, message: impl Into<String>, allowed: Vec<String>) -> Error {
+pub(crate) fn invalid(parameter: &str, message: impl Into<String>, allowed: Vec<String>) -> Error {
     Error::InvalidParameter {
         parameter: parameter.to_owned(),
         message: message.into(),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mapping::{Method, ObjectMetadata, QueryInput, QueryValue};
+use mapping::{Mapped, Method, ObjectMetadata, QueryInput, QueryValue};
+use provider::QuotaReading;
 use serde_json::Value;
 use store::{Connection, Tenant};
 
@@ -222,16 +223,25 @@ impl Job {
         let mapped = self
             .map(method, raw.records, reply.body.len(), &metadata, query, &reply)
             .await?;
+        self.one(mapped, compiled.warnings, reply.quotas)
+    }
+
+    /// The answer that holds the first of the mapped records, `warnings` before those of its mapping.
+    pub(crate) fn one(
+        &self,
+        mapped: Mapped,
+        mut warnings: Vec<String>,
+        quotas: Vec<QuotaReading>,
+    ) -> Result<Outcome<Value>, Error> {
         let record = mapped.records.into_iter().next();
         let record = record.ok_or_else(|| Error::NotFound {
             resource: self.plan.resource.clone(),
         })?;
-        let mut warnings = compiled.warnings;
         warnings.extend(mapped.warnings);
         Ok(Outcome::Done(Answer {
             etag: self.etag(&record),
             value: record,
-            quotas: reply.quotas,
+            quotas,
             warnings,
         }))
     }

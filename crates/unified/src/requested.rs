@@ -113,17 +113,7 @@ impl Job {
         let mapped = self
             .map(kind, records, reply.body.len(), &metadata, list, &reply)
             .await?;
-        let record = mapped.records.into_iter().next();
-        let record = record.ok_or_else(|| Error::NotFound {
-            resource: self.plan.resource.clone(),
-        })?;
-        warnings.extend(mapped.warnings);
-        Ok(Outcome::Done(Answer {
-            etag: self.etag(&record),
-            value: record,
-            quotas: reply.quotas,
-            warnings,
-        }))
+        self.one(mapped, warnings, reply.quotas)
     }
 
     fn asked(&self, metadata: &ObjectMetadata, list: &ListQuery) -> Result<Asked, Error> {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::Body;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 use unified::Outcome;
 
 use super::{Path, for_connection, no_parameters};
@@ -37,6 +37,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
         Ok(Self {
             resource,
             id: take("id").unwrap_or_default(),
+        })
+    }
+}
+
+/// The body of a write, and whether the caller wants no more of the record back than its id.
+pub(crate) struct Written {
+    json: Value,
+    is_minimal: bool,
+}
+
+impl FromRequest<App> for Written {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let max_bytes = app.settings.limits.request_body_max_bytes;
+        Ok(Self {
+            json: body::read_json(&head.headers, body, max_bytes).await?,
+            is_minimal: prefers_minimal(&head.headers),
         })
     }
 }
@@ -78,18 +97,15 @@ pub(crate) async fn read(
 pub(crate) async fn create(
     State(app): State<App>,
     Target { resource, .. }: Target,
-    headers: HeaderMap,
     call: ConnectionCall,
-    body: Body,
+    Written { json, is_minimal }: Written,
 ) -> Result<Response, Problem> {
-    let record = body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?;
-    let is_minimal = prefers_minimal(&headers);
     let work = app.unified.create(
         &call.tenant,
         &call.connection,
         &resource,
         &call.parameters,
-        record,
+        json,
         is_minimal,
     );
     let outcome = for_connection(&app, &call, work).await?;
@@ -99,18 +115,15 @@ pub(crate) async fn create(
 pub(crate) async fn upsert(
     State(app): State<App>,
     Target { resource, .. }: Target,
-    headers: HeaderMap,
     call: ConnectionCall,
-    body: Body,
+    Written { json, is_minimal }: Written,
 ) -> Result<Response, Problem> {
-    let body = body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?;
-    let is_minimal = prefers_minimal(&headers);
     let work = app.unified.upsert(
         &call.tenant,
         &call.connection,
         &resource,
         &call.parameters,
-        body,
+        json,
         is_minimal,
     );
     let upserted = for_connection(&app, &call, work).await?;
@@ -125,14 +138,12 @@ pub(crate) async fn upsert(
 pub(crate) async fn batch(
     State(app): State<App>,
     Target { resource, .. }: Target,
-    headers: HeaderMap,
     call: ConnectionCall,
-    body: Body,
+    Written { json, .. }: Written,
 ) -> Result<Response, Problem> {
-    let body = body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?;
     let work = app
         .unified
-        .batch(&call.tenant, &call.connection, &resource, &call.parameters, body);
+        .batch(&call.tenant, &call.connection, &resource, &call.parameters, json);
     let outcome = for_connection(&app, &call, work).await?;
     respond(&app, StatusCode::MULTI_STATUS, outcome, &HeaderMap::new())
 }
@@ -140,12 +151,9 @@ pub(crate) async fn batch(
 pub(crate) async fn update(
     State(app): State<App>,
     Target { resource, id }: Target,
-    headers: HeaderMap,
     call: ConnectionCall,
-    body: Body,
+    Written { json, is_minimal }: Written,
 ) -> Result<Response, Problem> {
-    let record = body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?;
-    let is_minimal = prefers_minimal(&headers);
     let ConnectionCall {
         tenant,
         connection,
@@ -154,7 +162,7 @@ pub(crate) async fn update(
     } = &call;
     let work = app
         .unified
-        .update(tenant, connection, &resource, &id, parameters, record, is_minimal);
+        .update(tenant, connection, &resource, &id, parameters, json, is_minimal);
     let outcome = for_connection(&app, &call, work).await?;
     written(&app, StatusCode::OK, outcome, is_minimal)
 }
@@ -205,7 +213,7 @@ pub(crate) async fn object_schema(
 fn written(
     app: &Gateway,
     status: StatusCode,
-    outcome: Outcome<serde_json::Value>,
+    outcome: Outcome<Value>,
     is_minimal: bool,
 ) -> Result<Response, Problem> {
     let mut response = respond(app, status, outcome, &HeaderMap::new())?;
