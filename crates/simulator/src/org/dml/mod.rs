@@ -5,9 +5,11 @@ mod convert;
 mod delete;
 pub(crate) mod derive;
 mod duplicates;
+mod lead;
 mod write;
 
 pub(crate) use delete::delete;
+pub(crate) use lead::convert as convert_lead;
 pub(crate) use write::{create, update, upsert};
 
 use base64::Engine as _;
