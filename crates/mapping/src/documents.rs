@@ -1,7 +1,9 @@
 //! Documents: loading, overlaying, compiling.
 
+mod actions;
 mod catalog;
 mod overlay;
+mod parts;
 mod provider;
 mod resource;
 mod source;
@@ -16,4 +18,5 @@ pub use provider::{
     RecordCall, Records, Refusal, RequestCall, RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault,
 };
 
+pub(crate) use actions::Action;
 pub(crate) use overlay::{Access, Layer, Merged, MethodPlan, is_field_path};

@@ -16,6 +16,7 @@ mod paths;
 mod plan;
 mod run;
 mod schema;
+mod xml;
 
 pub use cases::{CaseReport, run_cases};
 pub use documents::{
@@ -25,7 +26,11 @@ pub use documents::{
     TokenExpiry, TokenFacts, TokenFault,
 };
 pub use error::{BASE_LEVEL, Budget, DocumentError, MappingError};
-pub use metadata::{FieldKind, FieldMetadata, FieldOption, ObjectMetadata};
+pub use metadata::{ChildMetadata, FieldKind, FieldMetadata, FieldOption, ObjectMetadata};
 pub use paths::value_at;
-pub use plan::{ExpandRule, FilterRule, Mapped, Method, Plan, QueryInput, QueryValue, ResponseInput};
+pub use plan::{
+    Acted, ActionBody, ActionCall, ActionFailure, ActionRefusal, ActionReply, ChildRule, ExpandRule,
+    FilterRule, Mapped, Method, Plan, QueryInput, QueryValue, ResponseInput,
+};
 pub use schema::{ResourceSchema, SchemaField, Shape};
+pub use xml::{XmlText, xml_escaped};
