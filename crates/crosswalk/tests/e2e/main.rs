@@ -8,11 +8,13 @@
 )]
 
 mod command;
+mod conversion;
 mod demo;
 mod edge;
 mod hubspot;
 mod idempotency;
 mod mappings;
+mod model;
 mod objects;
 mod pages;
 mod refresh;
