@@ -99,30 +99,10 @@ async fn a_lead_becomes_an_account_a_contact_and_a_deal(backend: Backend) {
     assert_eq!(world.simulator.org().record_count("Opportunity"), deals);
 }
 
-both!(a_conversion_that_cannot_be_is_refused_and_leaves_nothing_behind);
-async fn a_conversion_that_cannot_be_is_refused_and_leaves_nothing_behind(backend: Backend) {
-    let world = World::small(backend).await;
-    let caller = world.connected().await;
-    let lead = leads(&world).swap_remove(0);
-    let count = |object: &str| world.simulator.org().record_count(object);
-    let before = (count("Account"), count("Contact"), count("Opportunity"));
-
-    // The provider says which statuses stand for converted; another is refused by it.
-    let wrong = convert(&caller, &lead, &json!({"remote_status": "Open - Not Contacted"})).await;
-    assert_eq!(
-        (wrong.status, wrong.code()),
-        (400, "validation_failed".to_owned()),
-        "{wrong:?}"
-    );
-    assert!(
-        wrong.text().contains("invalid convertedStatus"),
-        "{}",
-        wrong.text()
-    );
-
-    let requests = world.ask_simulator("counters").await["requests_total"].clone();
+/// Bodies that cannot be, and the field at fault.
+fn wrong_bodies() -> Vec<(Value, &'static str)> {
     let contact = json!({"id": "003000000000001AAA"});
-    for (body, field) in [
+    vec![
         (json!({}), "remote_status"),
         (json!({"remote_status": ""}), "remote_status"),
         (json!({"remote_status": null}), "remote_status"),
@@ -151,7 +131,32 @@ async fn a_conversion_that_cannot_be_is_refused_and_leaves_nothing_behind(backen
             "create_opportunity",
         ),
         (json!({"remote_status": CONVERTED, "Status": "x"}), "Status"),
-    ] {
+    ]
+}
+
+both!(a_conversion_that_cannot_be_is_refused_and_leaves_nothing_behind);
+async fn a_conversion_that_cannot_be_is_refused_and_leaves_nothing_behind(backend: Backend) {
+    let world = World::small(backend).await;
+    let caller = world.connected().await;
+    let lead = leads(&world).swap_remove(0);
+    let count = |object: &str| world.simulator.org().record_count(object);
+    let before = (count("Account"), count("Contact"), count("Opportunity"));
+
+    // The provider says which statuses stand for converted; another is refused by it.
+    let wrong = convert(&caller, &lead, &json!({"remote_status": "Open - Not Contacted"})).await;
+    assert_eq!(
+        (wrong.status, wrong.code()),
+        (400, "validation_failed".to_owned()),
+        "{wrong:?}"
+    );
+    assert!(
+        wrong.text().contains("invalid convertedStatus"),
+        "{}",
+        wrong.text()
+    );
+
+    let requests = world.ask_simulator("counters").await["requests_total"].clone();
+    for (body, field) in wrong_bodies() {
         let refused = convert(&caller, &lead, &body).await;
         assert_eq!(
             (refused.status, refused.code()),
