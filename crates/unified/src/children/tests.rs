@@ -98,7 +98,10 @@ fn rows_are_asked_for_as_far_as_the_user_sees_them() {
     assert!(plain.iter().all(|field| all.contains(field)), "{all}");
 
     let (less, warnings) = text(&of(&own[..1]), None);
-    assert!(less.contains(own[0]) && !less.contains(own[1]), "{less}");
+    assert!(
+        less.contains(own[0]) && !less.contains(&format!(", {}", own[1])),
+        "{less}"
+    );
     assert!(
         warnings
             .iter()
