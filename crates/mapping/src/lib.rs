@@ -16,6 +16,7 @@ mod paths;
 mod plan;
 mod run;
 mod schema;
+mod tree;
 
 pub use cases::{CaseReport, run_cases};
 pub use documents::{
@@ -29,3 +30,4 @@ pub use metadata::{FieldKind, FieldMetadata, FieldOption, ObjectMetadata};
 pub use paths::value_at;
 pub use plan::{ExpandRule, FilterRule, Mapped, Method, Plan, QueryInput, QueryValue, ResponseInput};
 pub use schema::{ResourceSchema, SchemaField, Shape};
+pub use tree::Record;

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::documents::{Access, MethodPlan};
 use crate::metadata::FieldKind;
 use crate::schema::ResourceSchema;
+use crate::tree::Record;
 
 /// What a caller does with a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -130,7 +131,7 @@ pub struct QueryValue {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Mapped {
     /// One per raw record, in its order.
-    pub records: Vec<Value>,
+    pub records: Vec<Record>,
     /// Each said once, whatever the number of records.
     pub warnings: Vec<String>,
 }
