@@ -46,7 +46,7 @@ pub(crate) fn run(command: &MappingsCommand) -> anyhow::Result<String> {
     }
 }
 
-fn load(folder: &Path) -> anyhow::Result<Catalog> {
+pub(crate) fn load(folder: &Path) -> anyhow::Result<Catalog> {
     ensure!(
         folder.is_dir(),
         "{}: no such folder; name one that holds a folder for each provider, as `mappings` does",

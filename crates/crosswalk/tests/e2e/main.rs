@@ -17,5 +17,6 @@ mod objects;
 mod pages;
 mod refresh;
 mod support;
+mod third_provider;
 mod unified;
 mod writes;
