@@ -13,7 +13,9 @@ use crate::code::Code;
 use crate::idempotency;
 use crate::observe::observe;
 use crate::problem::Problem;
-use crate::routes::{admin, connect, connections, docs, health, mappings, meta, metrics, proxy, unified};
+use crate::routes::{
+    admin, connect, connections, docs, events, health, mappings, meta, metrics, proxy, unified,
+};
 use crate::state::App;
 
 /// One route: the router, the OpenAPI document and the tests are all made from the same list.
@@ -54,6 +56,9 @@ pub(crate) fn routes() -> Vec<Route> {
         route("GET",    "/connections/{id}",                          Tenant(Read),   "get_connection",     get(connections::read)),
         route("DELETE", "/connections/{id}",                          Tenant(Manage), "delete_connection",  delete(connections::remove)),
         route("GET",    "/connections/{id}/quota",                    Tenant(Read),   "get_quota",          get(connections::quota)),
+
+        route("GET",    "/events",                                    Tenant(Read),   "list_events",        get(events::list)),
+        route("GET",    "/events/{id}",                               Tenant(Read),   "get_event",          get(events::read)),
 
         route("GET",    "/mappings",                                  Tenant(Read),   "list_mappings",      get(mappings::list)),
         route("GET",    "/mappings/{provider}/{resource}",            Tenant(Read),   "get_mapping",        get(mappings::read)),

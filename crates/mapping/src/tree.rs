@@ -3,7 +3,7 @@
 //! A page has thousands of small objects that are built, fitted and written once. Hash maps and a text of its own on the
 //! heap for every key were a quarter of a list's time.
 
-use compact_str::{CompactString, ToCompactString};
+use compact_str::CompactString;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Number, Value};
 
@@ -78,7 +78,7 @@ impl Fields {
 
     /// Adds a field whose name is not there yet.
     pub(crate) fn push(&mut self, name: &str, value: Tree) {
-        self.0.push((name.to_compact_string(), value));
+        self.0.push((CompactString::new(name), value));
     }
 
     /// Sets all fields of another object.
@@ -99,7 +99,7 @@ impl<'a> FromIterator<(&'a str, Tree)> for Fields {
         let pairs = fields.into_iter();
         Self(
             pairs
-                .map(|(name, value)| (name.to_compact_string(), value))
+                .map(|(name, value)| (CompactString::new(name), value))
                 .collect(),
         )
     }
@@ -112,7 +112,7 @@ impl Tree {
     }
 
     pub(crate) fn text(text: &str) -> Self {
-        Self::Text(text.to_compact_string())
+        Self::Text(CompactString::new(text))
     }
 
     pub(crate) const fn is_null(&self) -> bool {

@@ -99,5 +99,8 @@ typed_id!(
     /// A mapping override of a tenant or a connection.
     MappingOverrideId, "map_");
 typed_id!(
+    /// An event that a tenant's backend hears of.
+    EventId, "evt_");
+typed_id!(
     /// One request, for logs and error bodies.
     RequestId, "req_");

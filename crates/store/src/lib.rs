@@ -21,6 +21,7 @@ mod connect_sessions;
 mod connections;
 mod database;
 mod error;
+mod events;
 mod idempotency;
 mod leases;
 mod migrations;
@@ -32,10 +33,12 @@ mod refresh;
 mod sealing;
 mod spill;
 mod store;
+mod sweeps;
 mod tenants;
 
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
+pub use events::{Event, EventFilter, NewEvent};
 pub use idempotency::HeldKey;
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{

@@ -304,6 +304,20 @@ async fn a_field_that_the_customer_renames_is_told_and_its_new_name_suggested(ba
         assert_eq!(told.len(), 1, "{page}");
         assert!(told[0].contains("Marketing_Channel__c now"), "{}", told[0]);
     }
+    let events = caller.get("/events?type=connection.schema_drift").await.json();
+    assert_eq!(events["result_count"], 1, "told once: {events}");
+    let event = &events["result"][0];
+    assert_eq!(event["connection_id"], caller.connection_id.as_str(), "{event}");
+    assert_eq!(
+        (&event["data"]["object"], &event["data"]["gone"]),
+        (
+            &json!("Contact"),
+            &json!([{"field": "Lead_Source__c", "now_perhaps": "Marketing_Channel__c"}])
+        ),
+        "{event}"
+    );
+    let path_of_event = format!("/events/{}", event["id"].as_str().expect("an id"));
+    assert_eq!(&caller.get(&path_of_event).await.json(), event);
     let one = caller.get(&format!("/unified/crm/contacts/{id}")).await;
     let header = one
         .header("x-crosswalk-warnings")

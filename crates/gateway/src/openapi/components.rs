@@ -436,6 +436,20 @@ fn connection_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
             ("updated_at", instant()),
         ]),
     );
+    put(
+        "Event",
+        object(&[
+            ("id", text()),
+            ("type", text()),
+            ("timestamp", instant()),
+            ("connection_id", text()),
+            (
+                "data",
+                json!({"type": "object", "description": "Of states: provider, environment, external_id, state, state_reason. \
+                Of schema_drift: provider, external_id, object, gone [{field, now_perhaps}], retyped [{field, from, to}]."}),
+            ),
+        ]),
+    );
     let reading = object(&[
         ("policy", text()),
         ("limit", json!({"type": ["integer", "null"]})),

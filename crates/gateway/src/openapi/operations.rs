@@ -6,6 +6,7 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("Proxy", "The CRM's own API, with the connection's credential."),
     ("Connections", "Customers' connected CRM orgs."),
     ("Connect", "How a customer connects an org."),
+    ("Events", "What happened to connections."),
     (
         "Mappings",
         "A tenant's and a connection's own layers over the mappings that ship.",
@@ -183,6 +184,20 @@ const CONNECTIONS: &[Parameter] = &[
         "state",
         "text",
         "Only in this state: `pending`, `active`, `degraded`, `needs_reauth` or `revoked`.",
+    ),
+];
+const EVENTS: &[Parameter] = &[
+    parameter(
+        "limit",
+        "limit",
+        "Events in a page: 100 unless told, 200 at most.",
+    ),
+    parameter("cursor", "text", "`next_cursor` of the page before."),
+    parameter("connection_id", "text", "Only of this connection."),
+    parameter(
+        "type",
+        "text",
+        "Only of this type, such as `connection.needs_reauth`.",
     ),
 ];
 const TENANT: &[Parameter] = &[parameter(
@@ -390,6 +405,23 @@ fn connections(id: &str) -> Option<Details> {
             summary: "Delete a connection and its credentials",
             status: "204",
             success: Content::Nothing,
+            ..CONNECTION
+        },
+        "list_events" => Details {
+            tag: "Events",
+            summary: "List events, the latest first",
+            description: "`connection.created`, `connection.active`, `connection.needs_reauth`, `connection.recovered`, \
+                          `connection.deleted`, `connection.schema_drift`. Events are kept thirty days.",
+            query: EVENTS,
+            success_text: "A page of events.",
+            success: Content::List("Event"),
+            ..CONNECTION
+        },
+        "get_event" => Details {
+            tag: "Events",
+            summary: "Read an event",
+            success_text: "The event.",
+            success: Content::Schema("Event"),
             ..CONNECTION
         },
         "get_quota" => Details {

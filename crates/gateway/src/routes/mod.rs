@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod connect;
 pub(crate) mod connections;
 pub(crate) mod docs;
+pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod mappings;
 pub(crate) mod meta;

@@ -12,6 +12,7 @@ mod support;
 
 mod connect;
 mod connections;
+mod events;
 mod idempotency;
 mod isolation;
 mod keys;
