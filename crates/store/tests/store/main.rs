@@ -15,6 +15,7 @@ mod connections;
 mod idempotency;
 mod isolation;
 mod keys;
+mod mapping_sessions;
 mod opening;
 mod overrides;
 mod redis_tests;
