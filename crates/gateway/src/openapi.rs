@@ -283,6 +283,7 @@ fn content(content: Content, resource: Option<&ResourceSchema>) -> Option<Value>
             "text/plain": {"schema": {"type": "string"}},
             "application/json": {"schema": {"type": "object"}},
         })),
+        Content::Form => Some(json!({"application/x-www-form-urlencoded": {"schema": {"type": "object"}}})),
         Content::Mapping => Some(json!({
             "application/yaml": {"schema": {"type": "string"}},
             "application/json": {"schema": {"type": "object"}},

@@ -14,7 +14,7 @@ use crate::idempotency;
 use crate::observe::observe;
 use crate::problem::Problem;
 use crate::routes::{
-    admin, connect, connections, docs, events, health, mappings, meta, metrics, proxy, unified,
+    admin, connect, connections, docs, events, health, mapping_page, mappings, meta, metrics, proxy, unified,
 };
 use crate::state::App;
 
@@ -65,12 +65,20 @@ pub(crate) fn routes() -> Vec<Route> {
         route("PUT",    "/mappings/{provider}/{resource}",            Tenant(Manage), "put_mapping",        put(mappings::write)),
         route("DELETE", "/mappings/{provider}/{resource}",            Tenant(Manage), "delete_mapping",     delete(mappings::remove)),
         route("GET",    "/mappings/{provider}/{resource}/history",    Tenant(Read),   "get_mapping_history", get(mappings::history)),
+        route("POST",   "/mappings/{provider}/{resource}/rollback",   Tenant(Manage), "roll_back_mapping",  post(mappings::roll_back)),
         route("POST",   "/mappings/{provider}/{resource}/preview",    Tenant(Read),   "preview_mapping",    post(mappings::preview)),
         route("GET",    "/connections/{id}/mappings/{resource}",      Tenant(Read),   "get_connection_mapping",    get(mappings::read_own)),
         route("PUT",    "/connections/{id}/mappings/{resource}",      Tenant(Manage), "put_connection_mapping",    put(mappings::write_own)),
         route("DELETE", "/connections/{id}/mappings/{resource}",      Tenant(Manage), "delete_connection_mapping", delete(mappings::remove_own)),
         route("GET",    "/connections/{id}/mappings/{resource}/history", Tenant(Read), "get_connection_mapping_history", get(mappings::history_own)),
+        route("POST",   "/connections/{id}/mappings/{resource}/rollback", Tenant(Manage), "roll_back_connection_mapping", post(mappings::roll_back_own)),
         route("POST",   "/connections/{id}/mappings/{resource}/preview", Tenant(Read), "preview_connection_mapping",     post(mappings::preview_own)),
+
+        route("POST",   "/connections/{id}/mapping_sessions",         Tenant(Manage), "create_mapping_session", post(mapping_page::create)),
+        route("GET",    "/connect/mapping/{link}",                    Public,         "open_mapping_link",  get(mapping_page::enter)),
+        route("POST",   "/connect/mapping/{link}",                    Public,         "begin_mapping",      post(mapping_page::begin)),
+        route("GET",    "/connect/mapping",                           Public,         "open_mapping_page",  get(mapping_page::show)),
+        route("POST",   "/connect/mapping",                           Public,         "send_mapping_form",  post(mapping_page::act)),
 
         route("POST",   "/connect/sessions",                          Tenant(Manage), "create_connect_session", post(connect::create_session)),
         route("GET",    "/connect/{link}",                            Public,         "open_connect_page",  get(connect::open)),

@@ -4,6 +4,7 @@ mod catalog;
 mod overlay;
 mod provider;
 mod resource;
+mod short_form;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -15,5 +16,6 @@ pub use provider::{
     Fault, Flow, LongQuery, LongReply, Metadata, Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota,
     RecordCall, Records, Refusal, RequestCall, RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault,
 };
+pub use short_form::{FieldMap, field_map, with_field_map};
 
 pub(crate) use overlay::{Access, Layer, Merged, MethodPlan, is_field_path};

@@ -96,6 +96,9 @@ typed_id!(
     /// A connect session: one single-use link that a browser opens.
     ConnectSessionId, "cs_");
 typed_id!(
+    /// A mapping session: one single-use link to the page on which a customer maps fields.
+    MappingSessionId, "ms_");
+typed_id!(
     /// A mapping override of a tenant or a connection.
     MappingOverrideId, "map_");
 typed_id!(

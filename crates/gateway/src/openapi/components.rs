@@ -537,6 +537,16 @@ fn mapping_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
         "MappingPreview",
         with_required(&[("document", text()), ("record_id", text())], &["document"]),
     );
+    let version = json!({"type": "integer", "description": "A version of the history that has a document."});
+    let resources = json!({
+        "type": "array", "items": {"type": "string"},
+        "description": "The resources whose fields may be mapped; all when empty or left out.",
+    });
+    put(
+        "NewMappingSession",
+        with_required(&[("resources", resources), ("return_to", text())], &[]),
+    );
+    put("MappingRollback", object(&[("version", version)]));
 }
 
 fn admin_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
