@@ -3,6 +3,7 @@
 //! Every test that can runs on both databases: `both!(name)` makes `name::sqlite` and `name::postgres`. Without
 //! `CROSSWALK_TEST_POSTGRES_URL` and `CROSSWALK_TEST_REDIS_URL` (`./test` sets both) the latter says that it skips.
 
+pub(crate) mod answers;
 pub(crate) mod client;
 pub(crate) mod process;
 
