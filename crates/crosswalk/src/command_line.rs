@@ -84,6 +84,9 @@ pub(crate) struct DemoOptions {
     /// Keep the database and the master key here; without it they go when the demo ends.
     #[arg(long)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Append each distinct statement that the org is asked to this file, one JSON document to a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) query_log: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +109,9 @@ pub(crate) struct SimulatorOptions {
     /// That many more custom fields on each main object.
     #[arg(long, default_value_t = 0)]
     pub(crate) extra_custom_fields: usize,
+    /// Append each distinct statement that the org is asked to this file, one JSON document to a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) query_log: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

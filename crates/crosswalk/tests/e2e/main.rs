@@ -7,6 +7,7 @@
     reason = "helpers of tests fail the test that called them"
 )]
 
+mod answers;
 mod changes;
 mod command;
 mod demo;

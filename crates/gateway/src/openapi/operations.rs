@@ -312,6 +312,7 @@ fn unified(id: &str) -> Option<Details> {
                           with `duplicates` when several records have the value.",
             query: WRITE,
             body: Content::Schema("Upsert"),
+            status: "201",
             success_text: "The record as the provider now has it.",
             success: Content::Record,
             ..UNIFIED

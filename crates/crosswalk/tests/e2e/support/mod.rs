@@ -3,10 +3,12 @@
 //! Every test that can runs on both databases: `both!(name)` makes `name::sqlite` and `name::postgres`. Without
 //! `CROSSWALK_TEST_POSTGRES_URL` and `CROSSWALK_TEST_REDIS_URL` (`./test` sets both) the latter says that it skips.
 
+pub(crate) mod answers;
 pub(crate) mod client;
 pub(crate) mod process;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -59,6 +61,11 @@ pub(crate) fn redis_url() -> Option<String> {
     variable("CROSSWALK_TEST_REDIS_URL")
 }
 
+/// Where the simulated orgs of all tests keep what they are asked, for `./test` to show it to other parsers.
+pub(crate) fn query_log() -> Option<String> {
+    variable("CROSSWALK_TEST_QUERY_LOG")
+}
+
 pub(crate) fn redis_binary() -> Option<String> {
     variable("CROSSWALK_TEST_REDIS_BIN")
 }
@@ -91,6 +98,7 @@ impl Plan {
         };
         let simulator = simulator::Options {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            query_log: query_log().map(PathBuf::from),
             org,
             ..simulator::Options::default()
         };
