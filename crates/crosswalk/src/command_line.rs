@@ -42,6 +42,12 @@ pub(crate) enum MappingsCommand {
         #[arg(default_value = "mappings")]
         folder: PathBuf,
     },
+    /// Write the JSON Schemas of documents into a folder, for editors: `schema/` beside the providers.
+    Schemas {
+        /// The folder; it holds one for each provider.
+        #[arg(default_value = "mappings")]
+        folder: PathBuf,
+    },
     /// Run the golden cases that stand beside the documents.
     Test {
         /// The folder; it holds one for each provider.

@@ -10,7 +10,7 @@ mod source;
 mod tests;
 mod unified;
 
-pub use catalog::{Catalog, OverrideSource};
+pub use catalog::{Catalog, OverrideSource, editor_schemas};
 pub use provider::{
     Api, Auth, Batch, BatchCall, BatchInput, BatchItem, ClientAuthentication, Environment, FAULT_CODES,
     Fault, Flow, LongQuery, LongReply, Metadata, Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota,

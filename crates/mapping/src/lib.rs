@@ -19,12 +19,7 @@ mod schema;
 mod tree;
 
 pub use cases::{CaseReport, run_cases};
-pub use documents::{
-    Api, Auth, Batch, BatchCall, BatchInput, BatchItem, Catalog, ClientAuthentication, Environment,
-    FAULT_CODES, Fault, FieldMap, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page,
-    ProviderDocument, Proxy, Query, QueryLanguage, Quota, RecordCall, Records, Refusal, RequestCall,
-    RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault, field_map, with_field_map,
-};
+pub use documents::{Api, Auth, Batch, BatchCall, BatchInput, BatchItem, Catalog, ClientAuthentication, Environment, FAULT_CODES, Fault, FieldMap, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota, RecordCall, Records, Refusal, RequestCall, RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault, field_map, with_field_map, editor_schemas};
 pub use error::{BASE_LEVEL, Budget, DocumentError, MappingError};
 pub use metadata::{FieldKind, FieldMetadata, FieldOption, ObjectMetadata};
 pub use paths::value_at;

@@ -10,6 +10,7 @@
 mod answers;
 mod changes;
 mod command;
+mod connect;
 mod demo;
 mod edge;
 mod hubspot;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use crate::support::{Backend, Caller, Plan, Reply, World, both};
 
@@ -126,25 +125,7 @@ async fn a_version_that_would_not_be_kept_today_is_not_brought_back(backend: Bac
     }
     // As an earlier program may have kept it.
     let sql = "UPDATE mapping_override_versions SET document = 'shoes: 1' WHERE version = 1";
-    let changed = match backend {
-        Backend::Sqlite => {
-            let mut database = SqliteConnection::connect(&world.database.url)
-                .await
-                .expect("SQLite");
-            let done = sqlx::query(sql).execute(&mut database).await;
-            done.expect("a change").rows_affected()
-        }
-        Backend::Postgres => {
-            let mut database = PgConnection::connect(&world.database.url)
-                .await
-                .expect("Postgres");
-            let wall = sqlx::query("SELECT set_config('app.tenant_id', '*operator*', false)");
-            wall.execute(&mut database).await.expect("a setting");
-            let done = sqlx::query(sql).execute(&mut database).await;
-            done.expect("a change").rows_affected()
-        }
-    };
-    assert_eq!(changed, 1);
+    assert_eq!(world.tamper(sql).await, 1);
     let reply = roll_back(&caller, TENANT, 1).await;
     assert_eq!((reply.status, reply.code().as_str()), (422, "invalid_mapping"));
     assert!(reply.text().contains("shoes"), "{reply:?}");

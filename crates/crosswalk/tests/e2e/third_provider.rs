@@ -67,7 +67,7 @@ fn the_commands_of_the_page_say_what_it_shows() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), shown, "{command}");
         commands += 1;
     }
-    assert_eq!(commands, 2);
+    assert_eq!(commands, 3);
 }
 
 /// Larkspur, as far as the page describes it.

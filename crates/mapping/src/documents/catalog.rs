@@ -21,8 +21,10 @@ use crate::schema::ResourceSchema;
 const PLANS_MAX: u64 = 10_000;
 /// The folder of the shapes that callers see.
 const UNIFIED: &str = "unified";
+/// The folder of JSON Schemas for editors.
+const SCHEMAS: &str = "schema";
 /// What stands in `mappings/` and is no provider.
-const NOT_PROVIDERS: [&str; 3] = [UNIFIED, "schema", ""];
+const NOT_PROVIDERS: [&str; 3] = [UNIFIED, SCHEMAS, ""];
 /// The name of the shared shapes' digest: no provider can have it.
 const SHARED_DIGEST: &str = "shared shapes";
 /// The folder of a provider that holds its golden cases.
@@ -78,6 +80,12 @@ impl File {
             text: &self.text,
         }
     }
+}
+
+/// JSON Schemas of the documents, for editors: the name of each file and its text.
+pub fn editor_schemas() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = EMBEDDED.get_dir(SCHEMAS).into_iter().flat_map(Dir::files);
+    files.filter_map(|file| Some((file.path().file_name()?.to_str()?, file.contents_utf8()?)))
 }
 
 impl Catalog {

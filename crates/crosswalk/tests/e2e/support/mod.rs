@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 pub(crate) use client::{Client, Reply};
 pub(crate) use process::Gateway;
@@ -222,6 +223,25 @@ impl World {
         let gateway = Gateway::start(self, index).await;
         self.gateways.push(gateway);
         index
+    }
+
+    /// Changes rows behind the gateways' back; answers how many.
+    pub(crate) async fn tamper(&self, sql: &'static str) -> u64 {
+        let url = &self.database.url;
+        match self.database.backend {
+            Backend::Sqlite => {
+                let mut database = sqlx::SqliteConnection::connect(url).await.expect("SQLite");
+                let done = sqlx::query(sql).execute(&mut database).await;
+                done.expect("a change").rows_affected()
+            }
+            Backend::Postgres => {
+                let mut database = sqlx::PgConnection::connect(url).await.expect("Postgres");
+                let wall = sqlx::query("SELECT set_config('app.tenant_id', '*operator*', false)");
+                wall.execute(&mut database).await.expect("a setting");
+                let done = sqlx::query(sql).execute(&mut database).await;
+                done.expect("a change").rows_affected()
+            }
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
