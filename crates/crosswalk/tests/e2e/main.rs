@@ -19,4 +19,5 @@ mod pages;
 mod refresh;
 mod support;
 mod unified;
+mod wide;
 mod writes;
