@@ -24,4 +24,5 @@ mod rollbacks;
 mod support;
 mod third_provider;
 mod unified;
+mod wide;
 mod writes;

@@ -45,7 +45,7 @@ impl Group {
     fn holds(self, table: &Table, slot: usize) -> bool {
         let field = &table.object.fields[slot];
         match self {
-            Self::All => field.kind.is_text() && !matches!(field.kind, Kind::Base64),
+            Self::All => field.kind.is_text() && !matches!(field.kind, Kind::Base64 | Kind::Encryptedstring),
             Self::Name => {
                 matches!(field.name.as_str(), "FirstName" | "LastName")
                     || Some(slot) == table.object.name_slot()

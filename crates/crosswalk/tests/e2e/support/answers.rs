@@ -164,16 +164,15 @@ fn validate(schema: &str, answer: &Value) -> Result<(), String> {
             schemas,
             compiled,
         } = validators;
-        let index = match compiled.get(schema) {
-            Some(index) => *index,
-            None => {
-                let fragment: String = schema.replace('{', "%7B").replace('}', "%7D");
-                let index = compiler
-                    .compile(&format!("{DESCRIPTION_URL}#{fragment}"), schemas)
-                    .unwrap_or_else(|error| panic!("{schema} is no schema: {error:#}"));
-                compiled.insert(schema.to_owned(), index);
-                index
-            }
+        let index = if let Some(index) = compiled.get(schema) {
+            *index
+        } else {
+            let fragment: String = schema.replace('{', "%7B").replace('}', "%7D");
+            let index = compiler
+                .compile(&format!("{DESCRIPTION_URL}#{fragment}"), schemas)
+                .unwrap_or_else(|error| panic!("{schema} is no schema: {error:#}"));
+            compiled.insert(schema.to_owned(), index);
+            index
         };
         schemas
             .validate(answer, index)

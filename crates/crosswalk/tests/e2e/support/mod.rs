@@ -5,6 +5,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod client;
+pub(crate) mod org;
 pub(crate) mod process;
 
 use std::net::SocketAddr;
@@ -87,16 +88,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(backend: Backend) -> Self {
-        let org = simulator::OrgOptions {
-            accounts: 60,
-            contacts: 250,
-            leads: 20,
-            opportunities: 20,
-            cases: 10,
-            tasks: 10,
-            events: 10,
-            ..simulator::OrgOptions::default()
-        };
+        let org = if org::is_wide() { org::wide() } else { org::plain() };
         let simulator = simulator::Options {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             query_log: query_log().map(PathBuf::from),
@@ -197,7 +189,11 @@ impl World {
     pub(crate) async fn build(plan: Plan) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a directory"));
         let database = Database::create(&plan, directory.path()).await;
+        let is_closed = plan.simulator.org.every_field_kind;
         let simulator = simulator::start(plan.simulator).await.expect("a simulator");
+        if is_closed {
+            org::hide_fields(simulator.org());
+        }
         let operator_key = "operator-key-of-the-end-to-end-tests".to_owned();
         let mut world = Self {
             client: Client::new(),

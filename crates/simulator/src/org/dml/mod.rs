@@ -5,6 +5,7 @@ mod convert;
 mod delete;
 pub(crate) mod derive;
 mod duplicates;
+pub(crate) mod person;
 mod write;
 
 pub(crate) use delete::delete;
