@@ -39,6 +39,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route("GET",    "/unified/crm/{resource}/{id}",               Tenant(Read),   "get_record",         get(unified::read)),
         route("PATCH",  "/unified/crm/{resource}/{id}",               Tenant(Write),  "update_record",      patch(unified::update)),
         route("DELETE", "/unified/crm/{resource}/{id}",               Tenant(Write),  "delete_record",      delete(unified::remove)),
+        route("POST",   "/unified/crm/{resource}/{id}/convert",       Tenant(Write),  "convert_record",     post(unified::convert)),
         route("GET",    "/unified/crm/fields",                        Tenant(Read),   "list_fields",        get(unified::fields)),
         route("GET",    "/unified/crm/custom_object_schemas",         Tenant(Read),   "list_object_schemas", get(unified::object_schemas)),
         route("GET",    "/unified/crm/custom_object_schemas/{object}", Tenant(Read),  "get_object_schema",  get(unified::object_schema)),

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Budget, Catalog, FieldKind, Method, OverrideSource, Plan, ProviderDocument, QueryInput, RequestInput,
-    Requested, ResponseInput,
+    Acted, ActionBody, Budget, Catalog, FieldKind, Method, OverrideSource, Plan, ProviderDocument,
+    QueryInput, RequestInput, Requested, ResponseInput,
 };
 
 /// 2026-05-01T00:00:00Z: what every case takes for now.
@@ -32,9 +32,34 @@ pub struct CaseReport {
 #[serde(deny_unknown_fields)]
 struct CaseFile {
     resource: String,
+    /// The further document of the resource that the cases are of.
+    part: Option<String>,
     #[serde(default)]
     overrides: Vec<String>,
     cases: Vec<Case>,
+    #[serde(default)]
+    actions: Vec<ActionCase>,
+}
+
+/// What an action asks, and what its replies come to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActionCase {
+    name: String,
+    action: String,
+    #[serde(default)]
+    body: Value,
+    /// `{method, path, headers, json or xml}`, or `{refused}` with the field.
+    request: Option<Value>,
+    #[serde(default = "ok")]
+    status: u16,
+    reply: Option<Value>,
+    /// `{is_done, failed}` of the reply.
+    answer: Option<Value>,
+}
+
+const fn ok() -> u16 {
+    200
 }
 
 #[derive(Deserialize)]
@@ -95,18 +120,23 @@ pub fn run_cases(catalog: &Catalog, folder: &Path) -> CaseReport {
                 Ok(cases) => {
                     report.run(catalog, provider, &cases);
                     if cases.cases.iter().any(|case| case.reply.is_some()) {
-                        covered.insert(cases.resource);
+                        covered.insert((cases.resource, cases.part));
                     }
                 }
                 Err(mistake) => report.mistakes.push(format!("{}: {mistake}", path.display())),
             }
         }
-        for resource in catalog
-            .provider_resources(provider)
-            .filter(|name| !covered.contains(*name))
-        {
-            let mistake = format!("{provider} {resource}: no golden case reads it");
-            report.mistakes.push(mistake);
+        for resource in catalog.provider_resources(provider) {
+            let further = catalog.plan(provider, resource, &[]);
+            let further = further.iter().flat_map(|plan| plan.parts()).map(str::to_owned);
+            for part in std::iter::once(None).chain(further.map(Some)) {
+                let document = (resource.to_owned(), part);
+                if !covered.contains(&document) {
+                    let part = document.1.map(|part| format!(" ({part})")).unwrap_or_default();
+                    let mistake = format!("{provider} {resource}{part}: no golden case reads it");
+                    report.mistakes.push(mistake);
+                }
+            }
         }
     }
     report
@@ -126,6 +156,13 @@ impl CaseReport {
                 self.mistakes.push(format!("{name}: {mistake}"));
             }
         }
+        for case in &file.actions {
+            self.cases += 1;
+            if let Err(mistake) = acted(catalog, provider, file, case) {
+                let name = format!("{provider} {}, \"{}\"", file.resource, case.name);
+                self.mistakes.push(format!("{name}: {mistake}"));
+            }
+        }
     }
 }
 
@@ -137,7 +174,10 @@ fn run(catalog: &Catalog, provider: &str, file: &CaseFile, case: &Case) -> Resul
             document,
         })
         .collect();
-    let plan = catalog.plan(provider, &file.resource, &overrides);
+    let plan = match &file.part {
+        Some(part) => catalog.part_plan(provider, &file.resource, part, &overrides),
+        None => catalog.plan(provider, &file.resource, &overrides),
+    };
     let plan = plan.map_err(|error| error.to_string())?;
     if !plan.supports(case.method) {
         return Err(format!("the resource has no method `{}`", case.method.name()));
@@ -178,6 +218,50 @@ fn run(catalog: &Catalog, provider: &str, file: &CaseFile, case: &Case) -> Resul
         Some(reply) => replied(&plan, case, reply, &context),
         None => Ok(()),
     }
+}
+
+fn acted(catalog: &Catalog, provider: &str, file: &CaseFile, case: &ActionCase) -> Result<(), String> {
+    let plan = catalog.plan(provider, &file.resource, &[]);
+    let plan = plan.map_err(|error| error.to_string())?;
+    let input = QueryInput {
+        query: &Value::Null,
+        body: &case.body,
+        context: &json!({ "now_ms": NOW_MS }),
+        connection: &Value::Null,
+        id: Some("1"),
+        field_kinds: &|_| None,
+    };
+    if let Some(wanted) = &case.request {
+        let found = plan.action(&case.action, &input, &BUDGET);
+        let found = match found.map_err(|error| error.to_string())? {
+            Acted::Refused(refused) => json!({ "refused": refused.field }),
+            Acted::Call(call) => {
+                let headers = call.headers.into_iter().map(|(name, value)| (name, json!(value)));
+                let (json, xml) = match call.body {
+                    ActionBody::Json(body) => (body, Value::Null),
+                    ActionBody::Xml(document) => (Value::Null, json!(document.text)),
+                };
+                without_nothing(&json!({
+                    "method": call.method, "path": call.path, "headers": headers.collect::<Map<_, _>>(), "json": json, "xml": xml,
+                }))
+            }
+        };
+        same("request", wanted, &found)?;
+    }
+    if let Some(reply) = &case.reply {
+        let found = plan.action_reply(&case.action, case.status, &Value::Null, reply, &BUDGET);
+        let found = found.map_err(|error| error.to_string())?;
+        let failed = found
+            .failed
+            .map(|failed| json!({ "status": failed.status, "body": failed.body }));
+        let found = json!({ "is_done": found.is_done, "failed": failed });
+        same(
+            "answer",
+            case.answer.as_ref().ok_or("`answer` is missing")?,
+            &without_nothing(&found),
+        )?;
+    }
+    Ok(())
 }
 
 /// Holds a reply to the unified records, the warnings, and the values that the schema allows.

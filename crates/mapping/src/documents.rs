@@ -1,7 +1,9 @@
 //! Documents: loading, overlaying, compiling.
 
+mod actions;
 mod catalog;
 mod overlay;
+mod parts;
 mod provider;
 mod resource;
 mod short_form;
@@ -18,4 +20,5 @@ pub use provider::{
 };
 pub use short_form::{FieldMap, field_map, with_field_map};
 
+pub(crate) use actions::Action;
 pub(crate) use overlay::{Access, Layer, Merged, MethodPlan, is_field_path};

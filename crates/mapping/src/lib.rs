@@ -17,12 +17,22 @@ mod plan;
 mod run;
 mod schema;
 mod tree;
+mod xml;
 
 pub use cases::{CaseReport, run_cases};
-pub use documents::{Api, Auth, Batch, BatchCall, BatchInput, BatchItem, Catalog, ClientAuthentication, Environment, FAULT_CODES, Fault, FieldMap, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota, RecordCall, Records, Refusal, RequestCall, RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault, field_map, with_field_map, editor_schemas};
+pub use documents::{
+    Api, Auth, Batch, BatchCall, BatchInput, BatchItem, Catalog, ClientAuthentication, Environment,
+    FAULT_CODES, Fault, FieldMap, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page,
+    ProviderDocument, Proxy, Query, QueryLanguage, Quota, RecordCall, Records, Refusal, RequestCall,
+    RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault, editor_schemas, field_map, with_field_map,
+};
 pub use error::{BASE_LEVEL, Budget, DocumentError, MappingError};
-pub use metadata::{FieldKind, FieldMetadata, FieldOption, ObjectMetadata};
+pub use metadata::{ChildMetadata, FieldKind, FieldMetadata, FieldOption, ObjectMetadata};
 pub use paths::value_at;
-pub use plan::{ExpandRule, FilterRule, Mapped, Method, Plan, QueryInput, QueryValue, ResponseInput};
+pub use plan::{
+    Acted, ActionBody, ActionCall, ActionFailure, ActionRefusal, ActionReply, ChildRule, ExpandRule,
+    FilterRule, Mapped, Method, Plan, QueryInput, QueryValue, ResponseInput,
+};
 pub use schema::{ResourceSchema, SchemaField, Shape};
 pub use tree::Record;
+pub use xml::{XmlText, xml_escaped};

@@ -159,6 +159,16 @@ impl FieldMetadata {
     }
 }
 
+/// A relationship from an object to rows that point at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildMetadata {
+    /// The relationship's name: `OpportunityContactRoles`.
+    pub name: String,
+    /// The object of the rows.
+    pub object: String,
+}
+
 const fn other() -> FieldKind {
     FieldKind::Other
 }
@@ -172,6 +182,8 @@ pub struct ObjectMetadata {
     pub label: String,
     /// The fields, in the provider's order.
     pub fields: Vec<FieldMetadata>,
+    /// Relationships to rows that point at it, where the provider tells them.
+    pub children: Vec<ChildMetadata>,
     #[serde(skip)]
     by_name: HashMap<String, usize>,
     #[serde(skip)]
@@ -196,10 +208,25 @@ impl ObjectMetadata {
             object,
             label,
             fields,
+            children: Vec::new(),
             by_name,
             custom,
             changes: Changes::default(),
         }
+    }
+
+    /// The same object, with the relationships to rows that point at it.
+    #[must_use]
+    pub fn with_children(mut self, children: Vec<ChildMetadata>) -> Self {
+        self.children = children;
+        self
+    }
+
+    /// The relationship of this name to rows that point at the object, upper and lower case alike.
+    pub fn child(&self, name: &str) -> Option<&ChildMetadata> {
+        self.children
+            .iter()
+            .find(|child| child.name.eq_ignore_ascii_case(name))
     }
 
     /// The field of this name, upper and lower case alike.

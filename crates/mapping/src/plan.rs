@@ -1,8 +1,10 @@
 //! A plan: what the merged documents of one resource do for one connection. Compiled once, shared by all
 //! connections whose documents are the same.
 
+mod actions;
 mod build;
 mod flat;
+mod parts;
 mod questions;
 mod records;
 mod requests;
@@ -15,10 +17,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::documents::{Access, MethodPlan};
+use crate::documents::{Access, Action, MethodPlan};
 use crate::metadata::FieldKind;
 use crate::schema::ResourceSchema;
 use crate::tree::Record;
+
+pub use actions::{Acted, ActionBody, ActionCall, ActionFailure, ActionRefusal, ActionReply};
+pub(crate) use parts::Part;
 
 /// What a caller does with a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,6 +81,21 @@ pub struct FilterRule {
 pub struct ExpandRule {
     /// Provider fields read besides.
     pub fields: Vec<String>,
+}
+
+/// Rows that point at a record, read with it: `OpportunityContactRoles` of an opportunity. Response mappings see a list of
+/// them under the relationship's name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildRule {
+    /// Fields of these rows; those written with a `?` exist in some orgs only.
+    pub fields: Vec<String>,
+    /// The unified fields that are made of them: a caller who wants none of these is not asked to wait for the rows.
+    #[serde(default)]
+    pub fills: Vec<String>,
+    /// Whether the relationship exists in some orgs only: no news when missing.
+    #[serde(default)]
+    pub is_optional: bool,
 }
 
 /// What a query mapping and a request body mapping see.
@@ -158,6 +178,10 @@ pub struct Plan {
     /// Short-form mappings, unified name to provider field: read and written, and filterable and sortable when the
     /// describe says that the field is.
     pub field_map: BTreeMap<String, String>,
+    /// Rows read with each record, by the provider's name of the relationship.
+    pub children: BTreeMap<String, ChildRule>,
+    /// What every record of the resource holds, by provider field: one of these values.
+    pub only: BTreeMap<String, Vec<Value>>,
     /// The shape of the result.
     pub schema: Arc<ResourceSchema>,
     /// A hash of everything that decides what the plan does: part of cursors and caches.
@@ -178,6 +202,10 @@ pub struct Plan {
     envelope: Vec<String>,
     /// Whether every value of a raw record is a text.
     has_texts: bool,
+    /// Further documents of the resource.
+    also: Vec<Part>,
+    /// What can be done with a record besides.
+    actions: BTreeMap<String, Action>,
     /// What bodies of each writing method may hold.
     writable_by: BTreeMap<Method, Vec<String>>,
 }

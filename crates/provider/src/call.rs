@@ -15,6 +15,16 @@ use crate::paths::PathError;
 use crate::quota::QuotaReading;
 use crate::settings::LoginError;
 
+/// Where a call's path begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PathRoot {
+    /// Below the API's base path, unless it begins as that does.
+    #[default]
+    Api,
+    /// At the host's root; `{version}` in it stands for the API's version.
+    Host,
+}
+
 /// A call to a provider's API, without credentials.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -23,12 +33,16 @@ pub struct Call {
     /// Path below `api.base_path`, beginning with `/`, its parts percent-encoded; or a whole path of the provider that
     /// begins as `api.base_path` does, as locators of a next page are. May carry a query.
     pub path: String,
+    /// Where the path begins.
+    pub root: PathRoot,
     /// Query parameters, not encoded.
     pub query: Vec<(String, String)>,
     /// Further headers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body; JSON unless a `content-type` header says otherwise.
     pub body: Option<Bytes>,
+    /// The byte of an XML body before which the access token is written, for protocols that carry it there.
+    pub credential_at: Option<usize>,
 }
 
 impl Call {
@@ -37,10 +51,25 @@ impl Call {
         Self {
             method: Method::GET,
             path: path.into(),
+            root: PathRoot::Api,
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
+            credential_at: None,
         }
+    }
+
+    /// The body with a text in the place of the credential.
+    pub(crate) fn body_with(&self, credential: &str) -> Result<Option<Bytes>, CallError> {
+        let (Some(body), Some(at)) = (&self.body, self.credential_at) else {
+            return Ok(self.body.clone());
+        };
+        let wrong = CallError::BadReply {
+            what: "a token request with a token that no body can carry",
+        };
+        let parts = body.split_at_checked(at).zip(mapping::xml_escaped(credential));
+        let ((head, tail), credential) = parts.ok_or(wrong)?;
+        Ok(Some([head, credential.as_bytes(), tail].concat().into()))
     }
 
     /// The same call with a query parameter more.

@@ -29,7 +29,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use call::{Call, CallError, Reply};
+pub use call::{Call, CallError, PathRoot, Reply};
 pub use egress::{EgressError, StreamBody, StreamError};
 pub use hosts::{HostError, HostRules, Origin};
 pub use oauth::{AuthorizationError, Callback, Finished};

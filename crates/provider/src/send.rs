@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use store::{Connection, Tenant, VersionedTokens};
 use tokio::time::Instant;
 
-use crate::call::{Call, CallError, Reply, body_value, header_text, headers_value};
+use crate::call::{Call, CallError, PathRoot, Reply, body_value, header_text, headers_value};
 use crate::egress::{BodyLimits, Outbound, full_body, read_body};
 use crate::hosts::Origin;
 use crate::paths::{self, own_path};
@@ -71,12 +71,13 @@ impl Inner {
             let origin = api_origin(configured, connection, &tokens)?;
             let mut headers = headers.clone();
             headers.insert(AUTHORIZATION, bearer(&tokens)?);
+            let body = call.body_with(tokens.tokens.access_token.expose())?;
             let outbound = Outbound {
                 origin: &origin,
                 method: call.method.clone(),
                 target: &target,
                 headers,
-                body: full_body(call.body.clone()),
+                body: full_body(body),
             };
             let sent_at = Instant::now();
             let write = OneWrite::begin(&call.method);
@@ -176,7 +177,7 @@ impl Inner {
             "method": call.method.as_str(),
             "url": format!("{origin}{target}"),
             "headers": shown,
-            "body": call.body.as_deref().map_or(Value::Null, body_value),
+            "body": call.body_with("[redacted]")?.as_deref().map_or(Value::Null, body_value),
         }))
     }
 }
@@ -226,15 +227,24 @@ fn origin_of(configured: &Configured, stored: Option<&str>) -> Result<Origin, Ca
 /// The request target of a call: base path, path, query.
 fn target(configured: &Configured, connection: &Connection, call: &Call) -> Result<String, CallError> {
     let document = &configured.document;
-    let (path, raw) = match call.path.split_once('?') {
+    let version = configured.api_version(connection.api_version.as_deref());
+    let own;
+    let told = match call.root {
+        PathRoot::Api => &call.path,
+        PathRoot::Host => {
+            own = call.path.replace("{version}", &document.version(version));
+            &own
+        }
+    };
+    let (path, raw) = match told.split_once('?') {
         Some((path, raw)) => (path, Some(paths::raw_query(raw)?)),
-        None => (call.path.as_str(), None),
+        None => (told.as_str(), None),
     };
     let path = own_path(path)?;
-    let path = if is_whole(document, path.as_str()) {
+    let path = if call.root == PathRoot::Host || is_whole(document, path.as_str()) {
         path
     } else {
-        path.below(&document.base_path(configured.api_version(connection.api_version.as_deref())))
+        path.below(&document.base_path(version))
     };
     let mut target = path.as_str().to_owned();
     let query = [raw.unwrap_or_default(), paths::query_text(&call.query)];

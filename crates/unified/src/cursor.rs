@@ -28,6 +28,30 @@ pub(crate) struct Position {
     /// What the provider calls the next page, where there is no keyset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<Value>,
+    /// The further document of the resource that the page is of; the first one's when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) part: Option<String>,
+    /// How many records were told, of a list that the provider always answers whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<usize>,
+}
+
+impl Position {
+    /// Before the first record of a further document.
+    pub(crate) const fn start_of(part: String) -> Self {
+        Self {
+            values: Vec::new(),
+            id: String::new(),
+            after: None,
+            part: Some(part),
+            told: None,
+        }
+    }
+
+    /// Whether it stands before the first record.
+    pub(crate) const fn is_start(&self) -> bool {
+        self.id.is_empty() && self.after.is_none()
+    }
 }
 
 #[derive(Serialize, Deserialize)]

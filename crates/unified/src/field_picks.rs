@@ -77,7 +77,7 @@ impl Unified {
         for resource in resources {
             let overrides = self.store.overrides_for(tenant, connection, &resource).await?;
             // A resource whose override cannot be used is told as that when it is opened.
-            let plan = self.plan_of(provider, &resource, &overrides, |_| true);
+            let plan = self.plan_with(provider, &resource, &overrides, |_| true);
             if plan.is_ok_and(|plan| is_pickable(&plan)) {
                 pickable.push(resource);
             }
@@ -103,7 +103,7 @@ impl Unified {
             Err(error) => return Err(error.into()),
         };
         let overrides = self.store.overrides_for(tenant, connection, resource).await?;
-        let below = self.plan_of(&connection.provider, resource, &overrides, |own| {
+        let below = self.plan_with(&connection.provider, resource, &overrides, |own| {
             own.level == OverrideLevel::Tenant
         })?;
         if !is_pickable(&below) {
@@ -182,7 +182,7 @@ impl Unified {
         Ok(kept)
     }
 
-    fn plan_of(
+    fn plan_with(
         &self,
         provider: &str,
         resource: &str,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mapping::{FieldKind, FilterRule};
+use mapping::{FieldKind, FilterRule, Plan};
 use serde_json::Value;
 use soql::{Comparison, Condition, FieldPath, LikePattern, Literal};
 
@@ -149,14 +149,37 @@ pub(crate) fn of_values(filter: &Filter, rule: &FilterRule) -> Result<Condition,
     })
 }
 
+/// What every record of the resource holds.
+pub(crate) fn only(plan: &Plan) -> Result<Vec<Condition>, String> {
+    let rules = plan.only.iter().map(|(field, values)| {
+        let field = FieldPath::parse(field).map_err(|error| error.to_string())?;
+        let values: Result<Vec<Literal>, String> = values.iter().map(document_literal).collect();
+        let mut values = values?;
+        Ok(match (values.pop(), values.is_empty()) {
+            (Some(value), true) => compare(field, Comparison::Equal, value),
+            (last, _) => {
+                values.extend(last);
+                Condition::In {
+                    field,
+                    negated: false,
+                    values,
+                }
+            }
+        })
+    });
+    rules.collect()
+}
+
 /// A document's own value as a literal.
 fn own_literal(filter: &Filter, value: &Value) -> Result<Literal, Error> {
+    document_literal(value).map_err(|message| wrong(filter, message))
+}
+
+fn document_literal(value: &Value) -> Result<Literal, String> {
     Ok(match value {
         Value::Bool(flag) => Literal::Boolean(*flag),
         Value::String(text) => Literal::text(text.as_str()),
-        Value::Number(number) => {
-            Literal::decimal(&number.to_string()).map_err(|error| wrong(filter, error.to_string()))?
-        }
+        Value::Number(number) => Literal::decimal(&number.to_string()).map_err(|error| error.to_string())?,
         _ => Literal::Null,
     })
 }

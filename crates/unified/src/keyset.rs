@@ -127,6 +127,8 @@ pub(crate) fn position(keys: &[Key], id_field: &FieldPath, record: &Value) -> Op
         values,
         id,
         after: None,
+        part: None,
+        told: None,
     })
 }
 

@@ -6,8 +6,10 @@
 //!
 //! Stages are pure or do I/O, never both: everything here but `read` and `write` is pure.
 
+mod act;
 mod batch;
 mod body;
+mod children;
 mod cursor;
 mod error;
 mod field_picks;
@@ -16,6 +18,7 @@ mod keyset;
 mod objects;
 mod overrides;
 mod parameters;
+mod parts;
 mod pipeline;
 mod query;
 mod read;

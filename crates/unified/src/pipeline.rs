@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use soql::FieldPath;
 use store::{Connection, OverrideLevel, Store, Tenant};
 
+use crate::children;
 use crate::error::{Error, Rejection};
 use crate::objects::CUSTOM_OBJECTS;
 use crate::parameters::ListQuery;
@@ -118,7 +119,9 @@ impl Unified {
         sources: &[OverrideSource<'_>],
     ) -> Result<Arc<Plan>, Error> {
         let known = || self.catalog.provider_resources(provider);
-        if sources.is_empty() && !known().any(|name| name == resource) {
+        // A point stands in the names of further documents of a resource, which are none of their own.
+        let is_part = resource.contains('.');
+        if is_part || sources.is_empty() && !known().any(|name| name == resource) {
             return Err(Error::UnknownResource {
                 resource: resource.to_owned(),
                 allowed: known().map(str::to_owned).collect(),
@@ -137,9 +140,20 @@ impl Unified {
         resource: &str,
         method: Method,
     ) -> Result<Job, Error> {
+        let plan = self.plan_of(tenant, connection, resource, None).await?;
+        self.job_of(tenant, connection, plan, method)
+    }
+
+    /// The plan of one of a resource's documents with the connection's overrides: the first, or a further one by name.
+    pub(crate) async fn plan_of(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+        resource: &str,
+        part: Option<&str>,
+    ) -> Result<Arc<Plan>, Error> {
         if let Some(object) = resource.strip_prefix(CUSTOM_OBJECTS) {
-            let plan = self.object_plan(tenant, connection, object).await?;
-            return self.job_of(tenant, connection, plan, method);
+            return self.object_plan(tenant, connection, object).await;
         }
         let overrides = self.store.overrides_for(tenant, connection, resource).await?;
         let sources: Vec<OverrideSource<'_>> = overrides
@@ -149,11 +163,16 @@ impl Unified {
                 document: &own.document,
             })
             .collect();
-        let plan = self.plan(&connection.provider, resource, &sources)?;
-        self.job_of(tenant, connection, plan, method)
+        match part {
+            None => self.plan(&connection.provider, resource, &sources),
+            Some(part) => self
+                .catalog
+                .part_plan(&connection.provider, resource, part, &sources)
+                .map_err(|error| Error::InvalidOverride(vec![error])),
+        }
     }
 
-    fn job_of(
+    pub(crate) fn job_of(
         &self,
         tenant: &Tenant,
         connection: &Arc<Connection>,
@@ -215,6 +234,7 @@ fn participle(method: Method) -> &'static str {
 pub(crate) struct Raw {
     pub(crate) records: Vec<Value>,
     pub(crate) is_done: bool,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Job {
@@ -253,7 +273,7 @@ impl Job {
     }
 
     /// An error of the call that reads an object's fields is the caller's answer like any other of the provider's.
-    fn described(&self, error: CallError) -> Error {
+    pub(crate) fn described(&self, error: CallError) -> Error {
         match error {
             CallError::Rejected { reply } => {
                 let reply = Arc::unwrap_or_clone(reply);
@@ -366,7 +386,7 @@ impl Job {
         fault
     }
 
-    fn rejected(&self, reply: Reply, status: u16, value: &Value) -> Error {
+    pub(crate) fn rejected(&self, reply: Reply, status: u16, value: &Value) -> Error {
         let fault = self.fault(status, &reply.headers_value(), value);
         let retry_after = reply.headers.get(RETRY_AFTER).cloned();
         Error::Rejected(Box::new(Rejection {
@@ -390,17 +410,22 @@ impl Job {
             Statement::Search(_) => page.search_records.as_ref().unwrap_or(&page.records),
             Statement::Query(_) => &page.records,
         };
-        let records = match value.get_mut(key).map(Value::take) {
+        let mut records = match value.get_mut(key).map(Value::take) {
             Some(Value::Array(records)) => records,
             _ => Vec::new(),
         };
+        let warnings = children::unwrap(&self.plan, page, &mut records);
         let is_done = page
             .done
             .as_ref()
             .and_then(|done| value.get(done))
             .and_then(Value::as_bool)
             .unwrap_or(true);
-        Raw { records, is_done }
+        Raw {
+            records,
+            is_done,
+            warnings,
+        }
     }
 
     /// Maps raw records to unified ones.

@@ -8,6 +8,7 @@ use mapping::{FieldKind, FilterRule, Method, ObjectMetadata, Plan, QueryValue};
 use soql::{Condition, FieldPath, Identifier, Query, Returning, Scope, Search};
 
 use crate::Error;
+use crate::children::{self, Children};
 use crate::cursor::Position;
 use crate::filter;
 use crate::keyset::{self, Key};
@@ -50,6 +51,8 @@ enum Use {
 pub(crate) struct Compiler<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) metadata: &'a ObjectMetadata,
+    /// The objects of rows that are read with each record.
+    pub(crate) children: &'a Children,
     pub(crate) id_field: &'a FieldPath,
     pub(crate) list: &'a ListQuery,
 }
@@ -77,11 +80,15 @@ impl Compiler<'_> {
         }
         if let Some(term) = &self.list.search_term {
             let statement = self.search(term, &selection, limit)?;
+            selection.warnings.extend(children::not_searched(self.plan));
             return Ok(Compiled {
                 statement,
                 keys: Vec::new(),
                 warnings: selection.warnings,
             });
+        }
+        if instead.is_none() {
+            self.read_children(&mut selection);
         }
         let keys = self.keys(value)?;
         for key in &keys {
@@ -113,15 +120,18 @@ impl Compiler<'_> {
 
     /// The statement that reads one record by its id.
     pub(crate) fn get(&self, id: &str) -> Result<Compiled, Error> {
-        let selection = self.selection(None);
+        let mut selection = self.selection(None);
+        self.read_children(&mut selection);
+        let mut conditions = vec![Condition::Compare {
+            field: self.id_field.clone(),
+            comparison: soql::Comparison::Equal,
+            value: soql::Literal::text(id),
+        }];
+        conditions.extend(self.only()?);
         let query = Query {
             select: selection.items(),
             from: self.object()?,
-            filter: Some(Condition::Compare {
-                field: self.id_field.clone(),
-                comparison: soql::Comparison::Equal,
-                value: soql::Literal::text(id),
-            }),
+            filter: joined(conditions),
             order_by: Vec::new(),
             limit: Some(1),
             offset: None,
@@ -140,6 +150,18 @@ impl Compiler<'_> {
             instead,
         };
         select::selection(self.plan, self.metadata, self.id_field, &wanted)
+    }
+
+    fn read_children(&self, selection: &mut Selection) {
+        let wanted = self.list.fields.as_deref();
+        let (items, warnings) = children::selection(self.plan, self.metadata, self.children, wanted);
+        selection.children = items;
+        selection.warnings.extend(warnings);
+    }
+
+    /// What every record of the resource holds.
+    fn only(&self) -> Result<Vec<Condition>, Error> {
+        filter::only(self.plan).map_err(|message| self.refused(message))
     }
 
     fn object(&self) -> Result<Identifier, Error> {
@@ -199,7 +221,7 @@ impl Compiler<'_> {
     }
 
     fn conditions(&self, value: Option<&QueryValue>) -> Result<Vec<Condition>, Error> {
-        let mut conditions = Vec::new();
+        let mut conditions = self.only()?;
         if let Some(text) = value.and_then(|value| value.where_text.as_deref()) {
             soql::check_caller_text(text, &self.list.caller_texts())
                 .map_err(|error| self.refused(error.to_string()))?;

@@ -7,8 +7,10 @@ use provider::QuotaReading;
 use serde_json::Value;
 use store::{Connection, Tenant};
 
-use crate::cursor::{self, Scope};
+use crate::children::Children;
+use crate::cursor::{self, Position, Scope};
 use crate::parameters::{self, ListQuery, Parameters};
+use crate::parts::Turn;
 use crate::pipeline::{Answer, Job, Outcome, Page, Unified, kinds, run};
 use crate::query::{Compiled, Compiler, Statement};
 use crate::{Error, keyset};
@@ -27,6 +29,9 @@ impl Unified {
     ) -> Result<Outcome<Page>, Error> {
         let job = self.job(tenant, connection, resource, Method::List).await?;
         let list = parameters::list_query(parameters, &job.plan, self.limits.page_max_records)?;
+        if list.search_term.is_some() && !job.plan.supports(Method::Search) {
+            return Err(self.not_searchable(&job));
+        }
         let limit = list.limit.unwrap_or(self.limits.page_default_records);
         let scope = Scope {
             tenant: tenant.id().as_str(),
@@ -43,11 +48,25 @@ impl Unified {
         if job.is_requested()? {
             return job.requested_list(&list, &scope, position.as_ref(), limit).await;
         }
-        let compile = |metadata: &ObjectMetadata, value: Option<&QueryValue>| {
-            compiler(&job, metadata, &list).list(value, position.as_ref(), limit)
-        };
+        let part = position.as_ref().and_then(|position| position.part.as_deref());
+        let turn = self.turn(job, resource, &list, part).await?;
+        self.page(&turn, &list, &scope, position.as_ref(), limit).await
+    }
 
-        let (sent, metadata) = match self.attempt(&job, Method::List, &list, compile).await? {
+    /// One page of one document's records.
+    async fn page(
+        &self,
+        turn: &Turn,
+        list: &ListQuery,
+        scope: &Scope<'_>,
+        position: Option<&Position>,
+        limit: u32,
+    ) -> Result<Outcome<Page>, Error> {
+        let job = &turn.job;
+        let after = position.filter(|position| !position.is_start());
+        let compile =
+            |seen: Seen<'_>, value: Option<&QueryValue>| compiler(job, seen, list).list(value, after, limit);
+        let (sent, metadata) = match self.attempt(job, Method::List, list, compile).await? {
             Attempt::DryRun(outcome) => return Ok(outcome),
             Attempt::Sent(sent, metadata) => (sent, metadata),
         };
@@ -63,8 +82,17 @@ impl Unified {
         raw.records.truncate(limit);
         let last = raw.records.last().filter(|_| has_more);
         let next = last.and_then(|record| keyset::position(&compiled.keys, &job.id_field, record));
+        let next = match next {
+            Some(position) => Some(Position {
+                part: turn.part.clone(),
+                ..position
+            }),
+            None if has_more => None,
+            None => turn.next.clone().map(Position::start_of),
+        };
+        let expires_at_ms = self.clock.now_ms() + self.limits.cursor_ttl_ms;
         let next_cursor = next
-            .map(|position| cursor::seal(&self.store, &scope, position, now_ms + self.limits.cursor_ttl_ms))
+            .map(|position| cursor::seal(&self.store, scope, position, expires_at_ms))
             .transpose()?;
 
         let mapped = job
@@ -73,11 +101,13 @@ impl Unified {
                 raw.records,
                 reply.body.len(),
                 &metadata,
-                &list,
+                list,
                 &reply,
             )
             .await?;
-        let mut warnings = compiled.warnings;
+        let mut warnings = turn.warnings.clone();
+        warnings.extend(compiled.warnings);
+        warnings.extend(raw.warnings);
         warnings.extend(mapped.warnings);
         let page = Page {
             result_count: mapped.records.len(),
@@ -104,10 +134,26 @@ impl Unified {
         id: &str,
         parameters: &Parameters,
     ) -> Result<Outcome<Value>, Error> {
-        let job = self.job(tenant, connection, resource, Method::Get).await?;
+        let job = self
+            .job_of_record(tenant, connection, resource, id, Method::Get)
+            .await?;
         let query = parameters::record_query(parameters, &job.plan)?;
         job.check_id(id)?;
         job.read(id, &query, Method::Get).await
+    }
+
+    fn not_searchable(&self, job: &Job) -> Error {
+        let provider = &job.connection.provider;
+        let searchable = |resource: &&str| {
+            let plan = self.catalog.plan(provider, resource, &[]);
+            plan.is_ok_and(|plan| plan.supports(Method::Search))
+        };
+        let resources = self.catalog.provider_resources(provider);
+        parameters::invalid(
+            "search_term",
+            format!("{} cannot be searched; these resources can", job.plan.resource),
+            resources.filter(searchable).map(str::to_owned).collect(),
+        )
     }
 
     /// Compiles and sends; where the provider says that a field does not exist, reads its fields anew and sends once
@@ -117,9 +163,10 @@ impl Unified {
         job: &Job,
         method: Method,
         list: &ListQuery,
-        compile: impl Fn(&ObjectMetadata, Option<&QueryValue>) -> Result<Compiled, Error>,
+        compile: impl Fn(Seen<'_>, Option<&QueryValue>) -> Result<Compiled, Error>,
     ) -> Result<Attempt<T>, Error> {
         let mut metadata = job.metadata().await?;
+        let mut children = job.children(&metadata, false).await?;
         let mut refused: Option<(Error, String)> = None;
         loop {
             // A record is read by its id alone: there is no query for a mapping to make.
@@ -127,7 +174,11 @@ impl Unified {
                 Method::List => job.query_value(list, &metadata).await?,
                 _ => None,
             };
-            let compiled = compile(&metadata, value.as_ref())?;
+            let seen = Seen {
+                metadata: &metadata,
+                children: &children,
+            };
+            let compiled = compile(seen, value.as_ref())?;
             let (call, text) = job.statement_call(&compiled.statement, list.include_deleted)?;
             if list.dry_run {
                 return Ok(Attempt::DryRun(job.dry_run(&call, Some(text))?));
@@ -151,6 +202,7 @@ impl Unified {
                 Err(error) if !is_corrected && error.names_missing_fields() => {
                     refused = Some((error, text));
                     metadata = job.reread_metadata().await?;
+                    children = job.children(&metadata, true).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -177,10 +229,18 @@ enum Attempt<T> {
     Sent(Box<Sent>, Arc<ObjectMetadata>),
 }
 
-fn compiler<'a>(job: &'a Job, metadata: &'a ObjectMetadata, list: &'a ListQuery) -> Compiler<'a> {
+/// What the connection's user sees of the provider.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    metadata: &'a ObjectMetadata,
+    children: &'a Children,
+}
+
+fn compiler<'a>(job: &'a Job, seen: Seen<'a>, list: &'a ListQuery) -> Compiler<'a> {
     Compiler {
         plan: &job.plan,
-        metadata,
+        metadata: seen.metadata,
+        children: seen.children,
         id_field: &job.id_field,
         list,
     }
@@ -208,8 +268,7 @@ impl Job {
         if self.is_requested()? {
             return self.requested_record(id, query, method).await;
         }
-        let compile =
-            |metadata: &ObjectMetadata, _: Option<&QueryValue>| compiler(self, metadata, query).get(id);
+        let compile = |seen: Seen<'_>, _: Option<&QueryValue>| compiler(self, seen, query).get(id);
         let (sent, metadata) = match self.unified.attempt(self, method, query, compile).await? {
             Attempt::DryRun(outcome) => return Ok(outcome),
             Attempt::Sent(sent, metadata) => (sent, metadata),
@@ -223,7 +282,9 @@ impl Job {
         let mapped = self
             .map(method, raw.records, reply.body.len(), &metadata, query, &reply)
             .await?;
-        self.one(mapped, compiled.warnings, reply.quotas)
+        let mut warnings = compiled.warnings;
+        warnings.extend(raw.warnings);
+        self.one(mapped, warnings, reply.quotas)
     }
 
     /// The answer that holds the first of the mapped records, `warnings` before those of its mapping.

@@ -10,6 +10,7 @@ use mapping::{
 use provider::Call;
 use serde_json::{Value, json};
 
+use crate::children::Children;
 use crate::cursor::{self, Position, Scope};
 use crate::parameters::{Filter, ListQuery, Target};
 use crate::pipeline::{Answer, Job, Outcome, Page, method, run};
@@ -52,23 +53,33 @@ impl Job {
             .as_deref()
             .and_then(|path| value_at(&value, path)?.as_u64());
         let mut records = records_at(&mut value, &page.records);
-        records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let told = position.and_then(|position| position.told);
+        if let (Some(position), Some(told)) = (position, told) {
+            records.drain(..self.told_before(&records, &position.id, told));
+        }
+        let is_whole = next.is_none();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let rest = records.len().saturating_sub(limit);
+        records.truncate(limit);
         let last_id = records
             .last()
             .and_then(|record| record.get(self.id_field.as_str())?.as_str());
+        let told = told.unwrap_or_default() + records.len();
         // A search has one page: its order is the provider's own.
         let next_cursor = match next {
-            Some(after) if list.search_term.is_none() => {
+            _ if list.search_term.is_some() || is_whole && rest == 0 => None,
+            next => {
                 let position = Position {
                     values: Vec::new(),
                     id: last_id.unwrap_or_default().to_owned(),
-                    after: Some(after),
+                    after: next,
+                    part: None,
+                    told: is_whole.then_some(told),
                 };
                 let unified = &self.unified;
                 let expires_at_ms = unified.clock.now_ms() + unified.limits.cursor_ttl_ms;
                 Some(cursor::seal(&unified.store, scope, position, expires_at_ms)?)
             }
-            _ => None,
         };
         self.tell_missing(&asked, &metadata, &records, &mut warnings);
         let mapped = self
@@ -116,14 +127,23 @@ impl Job {
         self.one(mapped, warnings, reply.quotas)
     }
 
+    /// How many of the records of a list that is always answered whole were told on earlier pages, of which `id` was the
+    /// last; `told` of them, where that one is gone.
+    fn told_before(&self, records: &[Value], id: &str, told: usize) -> usize {
+        let is_last = |record: &Value| record.get(self.id_field.as_str()).and_then(Value::as_str) == Some(id);
+        let place = records.iter().position(is_last);
+        place.map_or(told.min(records.len()), |place| place + 1)
+    }
+
     fn asked(&self, metadata: &ObjectMetadata, list: &ListQuery) -> Result<Asked, Error> {
         let compiler = Compiler {
             plan: &self.plan,
             metadata,
+            children: &Children::new(),
             id_field: &self.id_field,
             list,
         };
-        let mut all: Vec<Groups> = Vec::new();
+        let mut all: Vec<Groups> = terms::only(&self.plan, metadata);
         for filter in &list.filters {
             all.push(compiler.terms(filter)?);
         }

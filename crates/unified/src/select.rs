@@ -9,6 +9,8 @@ use soql::{FieldPath, SelectItem};
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
     pub(crate) fields: Vec<FieldPath>,
+    /// Queries of rows that are read with each record.
+    pub(crate) children: Vec<SelectItem>,
     pub(crate) warnings: Vec<String>,
     seen: HashSet<String>,
 }
@@ -22,7 +24,8 @@ impl Selection {
     }
 
     pub(crate) fn items(&self) -> Vec<SelectItem> {
-        self.fields.iter().cloned().map(SelectItem::Field).collect()
+        let fields = self.fields.iter().cloned().map(SelectItem::Field);
+        fields.chain(self.children.iter().cloned()).collect()
     }
 }
 
@@ -69,7 +72,7 @@ pub(crate) fn selection(
 }
 
 /// Whether the connection's user can read the field; of a path through a relationship, its first step.
-fn visible(metadata: &ObjectMetadata, name: &str) -> bool {
+pub(crate) fn visible(metadata: &ObjectMetadata, name: &str) -> bool {
     match name.split_once('.') {
         None => metadata.field(name).is_some(),
         Some((relationship, _)) => metadata.relationship(relationship).is_some(),

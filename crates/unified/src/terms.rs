@@ -1,7 +1,7 @@
 //! A caller's filters as an or of ands, for providers whose requests an expression makes: every value is read as its
 //! field's type before the expression sees it.
 
-use mapping::{FieldKind, FilterRule};
+use mapping::{FieldKind, FilterRule, ObjectMetadata, Plan};
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -74,6 +74,18 @@ fn every(conditions: Vec<Groups>) -> Result<Groups, Error> {
             });
             Ok(pairs.collect())
         })
+}
+
+/// What every record of the resource holds.
+pub(crate) fn only(plan: &Plan, metadata: &ObjectMetadata) -> Vec<Groups> {
+    let term = |(field, values): (&String, &Vec<Value>)| Term {
+        field: field.clone(),
+        operator: Operator::In.name(),
+        values: values.clone(),
+        kind: metadata.field(field).map_or(FieldKind::Text, |field| field.kind),
+        parameter: "only".to_owned(),
+    };
+    plan.only.iter().map(|rule| vec![vec![term(rule)]]).collect()
 }
 
 /// One filter on `field`, whose values are of `kind`.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use soql::FieldPath;
 
 use crate::Error;
+use crate::children::Children;
 use crate::parameters::{self, Operator, Parameters};
 use crate::query::Compiler;
 
@@ -80,6 +81,7 @@ impl Fixture {
         let compiler = Compiler {
             plan: &self.plan,
             metadata: &self.metadata,
+            children: &Children::new(),
             id_field: &id_field,
             list: &list,
         };

@@ -56,7 +56,9 @@ impl Unified {
         record: Value,
         is_minimal: bool,
     ) -> Result<Outcome<Value>, Error> {
-        let job = self.job(tenant, connection, resource, Method::Update).await?;
+        let job = self
+            .job_of_record(tenant, connection, resource, id, Method::Update)
+            .await?;
         let query = parameters::write_query(parameters, &job.plan)?;
         job.check_id(id)?;
         body::check(&job.plan, &record)?;
@@ -82,7 +84,9 @@ impl Unified {
         id: &str,
         parameters: &Parameters,
     ) -> Result<Outcome<Value>, Error> {
-        let job = self.job(tenant, connection, resource, Method::Delete).await?;
+        let job = self
+            .job_of_record(tenant, connection, resource, id, Method::Delete)
+            .await?;
         let query = parameters::record_query(parameters, &job.plan)?;
         job.check_id(id)?;
         let call = job.record_call(Method::Delete, Some(id), None).await?;

@@ -207,6 +207,7 @@ fn write_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
             ("record", record.clone()),
         ]),
     );
+    put("Conversion", conversion());
     put(
         "Batch",
         json!({
@@ -586,4 +587,33 @@ fn admin_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put("ApiKey", object(&key));
     let with_secret: Vec<(&str, Value)> = key.into_iter().chain([("key", text())]).collect();
     put("ApiKeyWithSecret", object(&with_secret));
+}
+
+/// The body of a conversion.
+fn conversion() -> Value {
+    let reference = |text: &str| {
+        json!({
+            "type": "object", "description": text, "required": ["id"], "properties": {"id": {"type": "string"}},
+        })
+    };
+    let flag = |text: &str| json!({"type": "boolean", "description": text});
+    json!({
+        "type": "object",
+        "required": ["remote_status"],
+        "additionalProperties": false,
+        "properties": {
+            "remote_status": {
+                "type": "string",
+                "description": "The status that the record then has, in the provider's words: one that stands for converted.",
+            },
+            "account": reference("The account to join it to; without it a new one is made."),
+            "contact": reference("The contact to join it to, of that account; without it a new one is made."),
+            "opportunity": reference("The opportunity to join it to; without it a new one is made."),
+            "create_opportunity": flag("Whether an opportunity is made where none is named. Default: true."),
+            "opportunity_name": {"type": "string", "description": "The new opportunity's name."},
+            "owner": reference("The user who owns what is made; without it the record's owner."),
+            "overwrite_lead_source": flag("Whether the contact that is named takes the record's lead source."),
+            "notify_owner": flag("Whether the provider sends the owner an e-mail."),
+        },
+    })
 }

@@ -160,6 +160,19 @@ const BATCH: &[Parameter] = &[
         "Answers the provider request that would be sent, tokens redacted.",
     ),
 ];
+const CONVERT: &[Parameter] = &[
+    IDEMPOTENCY_KEY,
+    parameter(
+        "dry_run",
+        "flag",
+        "Answers the provider request that would be sent, tokens redacted.",
+    ),
+    parameter(
+        "Prefer",
+        "header",
+        "`return=minimal` answers `{id}` only and saves a call to the provider.",
+    ),
+];
 const DELETE: &[Parameter] = &[
     IDEMPOTENCY_KEY,
     parameter(
@@ -340,6 +353,16 @@ fn unified(id: &str) -> Option<Details> {
             query: WRITE,
             body: Content::Record,
             success_text: "The record as the provider now has it.",
+            success: Content::Record,
+            ..UNIFIED
+        },
+        "convert_record" => Details {
+            summary: "Convert a record",
+            description: "Makes of a lead an account, a contact and, unless told otherwise, an opportunity, or joins it to those \
+                          that are named. Other resources answer `unsupported_operation`.",
+            query: CONVERT,
+            body: Content::Schema("Conversion"),
+            success_text: "The record as the provider now has it; `converted_account` and the like tell what it became.",
             success: Content::Record,
             ..UNIFIED
         },

@@ -167,6 +167,25 @@ pub(crate) async fn update(
     written(&app, StatusCode::OK, outcome, is_minimal)
 }
 
+pub(crate) async fn convert(
+    State(app): State<App>,
+    Target { resource, id }: Target,
+    call: ConnectionCall,
+    Written { json, is_minimal }: Written,
+) -> Result<Response, Problem> {
+    let ConnectionCall {
+        tenant,
+        connection,
+        parameters,
+        ..
+    } = &call;
+    let work = app
+        .unified
+        .convert(tenant, connection, &resource, &id, parameters, json, is_minimal);
+    let outcome = for_connection(&app, &call, work).await?;
+    written(&app, StatusCode::OK, outcome, is_minimal)
+}
+
 pub(crate) async fn remove(
     State(app): State<App>,
     Target { resource, id }: Target,

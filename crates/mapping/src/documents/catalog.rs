@@ -27,6 +27,8 @@ const SCHEMAS: &str = "schema";
 const NOT_PROVIDERS: [&str; 3] = [UNIFIED, SCHEMAS, ""];
 /// The name of the shared shapes' digest: no provider can have it.
 const SHARED_DIGEST: &str = "shared shapes";
+/// What stands between a resource's name and that of a further document of it.
+const PART: char = '.';
 /// The folder of a provider that holds its golden cases.
 const CASES: &str = "cases";
 
@@ -147,6 +149,7 @@ impl Catalog {
             for resource in resources.keys() {
                 catalog.plan(provider, resource, &[])?;
             }
+            catalog.check_parts(provider, resources)?;
         }
         Ok(catalog)
     }
@@ -184,6 +187,41 @@ impl Catalog {
         Ok(())
     }
 
+    /// Each further document is named by its resource, and each that a resource names is there.
+    fn check_parts(&self, provider: &str, resources: &BTreeMap<String, File>) -> Result<(), DocumentError> {
+        for (resource, file) in resources {
+            let wrong = |message: String| Err(DocumentError::new(&file.path, Some("also"), message));
+            if let Some((whole, part)) = resource.split_once(PART) {
+                let named = match resources.get(whole) {
+                    Some(_) => self.plan(provider, whole, &[])?.parts().any(|name| name == part),
+                    None => false,
+                };
+                if !named {
+                    return wrong(format!(
+                        "{whole}.yaml does not name it: `also: [{{document: {part}, ids: …}}]`"
+                    ));
+                }
+                continue;
+            }
+            let plan = self.plan(provider, resource, &[])?;
+            for part in plan.parts() {
+                if !resources.contains_key(&part_name(resource, part)) {
+                    return wrong(format!("there is no {resource}{PART}{part}.yaml"));
+                }
+            }
+            let asks_texts = |document: &Arc<ProviderDocument>| {
+                let query = document.query.as_ref();
+                query.is_some_and(|query| query.language == QueryLanguage::Soql)
+            };
+            if plan.parts().next().is_some() && !self.provider(provider).is_some_and(asks_texts) {
+                return wrong(format!(
+                    "{provider} is not asked with query texts: it has no keysets to go on with"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// A provider by name.
     pub fn provider(&self, name: &str) -> Option<&Arc<ProviderDocument>> {
         self.providers.get(name)
@@ -210,15 +248,34 @@ impl Catalog {
             .get(provider)
             .into_iter()
             .flat_map(|resources| resources.keys().map(String::as_str))
+            .filter(|name| !name.contains(PART))
     }
 
-    /// The resource that a provider's object is mapped to; the first by name when there are several.
+    /// The plan of a further document of a resource, as [`Catalog::plan`] gives that of the first. Overrides of the
+    /// resource lie over each of its documents.
+    pub fn part_plan(
+        &self,
+        provider: &str,
+        resource: &str,
+        part: &str,
+        overrides: &[OverrideSource<'_>],
+    ) -> Result<Arc<Plan>, DocumentError> {
+        self.plan(provider, &part_name(resource, part), overrides)
+    }
+
+    /// The resource that a provider's object is mapped to. Of several it is the one of this object alone, then the first
+    /// by name; a resource of some of the object's records is none.
     pub fn resource_of(&self, provider: &str, object: &str) -> Option<&str> {
-        let is_of = |resource: &&str| {
-            let plan = self.plan(provider, resource, &[]);
-            plan.is_ok_and(|plan| plan.object.eq_ignore_ascii_case(object))
+        let of_object = |resource: &'_ str| {
+            let plan = self.plan(provider, resource, &[]).ok()?;
+            let is_of = plan.object.eq_ignore_ascii_case(object) && plan.only.is_empty();
+            is_of.then(|| plan.parts().count())
         };
-        self.provider_resources(provider).find(is_of)
+        let found = self.provider_resources(provider);
+        let found = found.filter_map(|resource| Some((of_object(resource)?, resource)));
+        found
+            .min_by_key(|(parts, _)| *parts)
+            .map(|(_, resource)| resource)
     }
 
     /// The plan of a resource with overrides laid over it, in order. Cached by content: connections whose documents are
@@ -268,6 +325,7 @@ impl Catalog {
                 format!("no such provider; there are {}", known.join(", ")),
             )]
         })?;
+        let whole = whole_name(resource);
         let base = self
             .resources
             .get(provider)
@@ -293,8 +351,8 @@ impl Catalog {
             match source.read::<ResourceDocument>(max_bytes) {
                 Ok(read) => {
                     let named = read.resource.as_ref().map(|named| named.value.as_str());
-                    if named.is_some_and(|named| named != resource) {
-                        let message = format!("must be `{resource}`, the resource it is put for");
+                    if named.is_some_and(|named| named != whole) {
+                        let message = format!("must be `{whole}`, the resource it is put for");
                         mistakes.push(DocumentError::new(source.name, Some("resource"), message));
                     }
                     mistakes.extend(merged.lay(level, source, &read));
@@ -310,16 +368,17 @@ impl Catalog {
             let message = format!("{provider} is not asked with query texts: use `filters` and `sorts`");
             mistakes.push(DocumentError::new(resource, Some("query_mapping"), message));
         }
-        let schema = self.shape_of(resource, &merged);
+        if !is_text && !merged.children.is_empty() {
+            let message = format!(
+                "{provider} is not asked with query texts: rows of others cannot be asked for with a record"
+            );
+            mistakes.push(DocumentError::new(resource, Some("children"), message));
+        }
+        let schema = self.shape_of(whole, &merged);
         match schema {
-            Ok(schema) if mistakes.is_empty() => Ok(Plan::new(
-                provider,
-                resource,
-                document,
-                merged,
-                schema,
-                &hex(&key),
-            )),
+            Ok(schema) if mistakes.is_empty() => {
+                Ok(Plan::new(provider, whole, document, merged, schema, &hex(&key)))
+            }
             Ok(_) => Err(mistakes),
             Err(message) => {
                 mistakes.push(DocumentError::new(resource, Some("schema"), message));
@@ -346,7 +405,7 @@ impl Catalog {
         };
         put(provider.as_bytes());
         put(resource.as_bytes());
-        let shape = format!("shape of {resource}");
+        let shape = format!("shape of {}", whole_name(resource));
         for name in [SHARED_DIGEST, provider, &shape] {
             put(self
                 .digests
@@ -367,6 +426,15 @@ impl Catalog {
         }
         hash.finalize().into()
     }
+}
+
+fn part_name(resource: &str, part: &str) -> String {
+    format!("{resource}{PART}{part}")
+}
+
+/// The resource that a document is of.
+fn whole_name(document: &str) -> &str {
+    document.split_once(PART).map_or(document, |(whole, _)| whole)
 }
 
 fn first(mistakes: Vec<DocumentError>) -> DocumentError {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
+use super::actions::Action;
 use super::resource::{Fields, MethodDocument, Mode, ResourceDocument};
 use super::source::Source;
 use crate::error::{BASE_LEVEL, DocumentError};
 use crate::expression::Expression;
-use crate::plan::{ExpandRule, FilterRule, Method};
+use crate::plan::{ChildRule, ExpandRule, FilterRule, Method, Part as PartOfResource};
 
 /// Most provider fields of one resource.
 const FIELDS_MAX: usize = 1_000;
@@ -59,6 +60,10 @@ pub(crate) struct Merged {
     pub(crate) sorts: BTreeMap<String, String>,
     pub(crate) expand: BTreeMap<String, ExpandRule>,
     pub(crate) field_map: BTreeMap<String, String>,
+    pub(crate) children: BTreeMap<String, ChildRule>,
+    pub(crate) only: BTreeMap<String, Vec<Value>>,
+    pub(crate) also: Vec<PartOfResource>,
+    pub(crate) actions: BTreeMap<String, Action>,
     pub(crate) methods: BTreeMap<Method, MethodPlan>,
     pub(crate) schema: Option<Value>,
     pub(crate) access: Access,
@@ -145,6 +150,8 @@ impl Merged {
         self.lay_methods(level, source, document, &mut mistakes);
         self.lay_expressions(level, source, document, &mut mistakes);
         self.lay_access(level, source, document, &mut mistakes);
+        self.lay_parts(level, source, document, &mut mistakes);
+        self.lay_actions(level, source, document, &mut mistakes);
         if let Some(schema) = &document.schema {
             self.schema = Some(schema.clone());
             self.note("schema", level);
@@ -175,11 +182,11 @@ impl Merged {
         self.note("access", level);
     }
 
-    fn note(&mut self, key: impl Into<String>, level: &str) {
+    pub(super) fn note(&mut self, key: impl Into<String>, level: &str) {
         self.sources.insert(key.into(), level.to_owned());
     }
 
-    fn forget(&mut self, key: &str) {
+    pub(super) fn forget(&mut self, key: &str) {
         self.sources.remove(key);
     }
 
@@ -428,7 +435,7 @@ impl Merged {
     }
 }
 
-fn compile(
+pub(super) fn compile(
     source: Source<'_>,
     key: &str,
     given: Option<&Spanned<String>>,
@@ -443,7 +450,7 @@ fn compile(
     }
 }
 
-fn put<T>(entries: &mut BTreeMap<String, T>, name: &str, entry: Option<T>) {
+pub(super) fn put<T>(entries: &mut BTreeMap<String, T>, name: &str, entry: Option<T>) {
     match entry {
         Some(entry) => {
             entries.insert(name.to_owned(), entry);
@@ -467,7 +474,7 @@ fn value_mistake(source: Source<'_>, name: &str, rule: &FilterRule) -> Option<Do
     ))
 }
 
-fn not_a_name(source: Source<'_>, key: &str, name: &str) -> DocumentError {
+pub(super) fn not_a_name(source: Source<'_>, key: &str, name: &str) -> DocumentError {
     let shown: String = name.chars().take(60).collect();
     DocumentError::new(
         source.name,

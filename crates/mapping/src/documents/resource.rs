@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
-use crate::plan::{ExpandRule, FilterRule, Method};
+use crate::plan::{ChildRule, ExpandRule, FilterRule, Method};
 
 /// How an override's expression meets the one below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -43,6 +43,18 @@ pub(super) struct ResourceDocument {
     pub(super) expand: BTreeMap<String, Option<ExpandRule>>,
     #[serde(default)]
     pub(super) field_map: BTreeMap<String, Option<String>>,
+    /// Rows read with each record, by the provider's name of the relationship.
+    #[serde(default)]
+    pub(super) children: BTreeMap<String, Option<ChildRule>>,
+    /// Which of the object's records are the resource's: provider field to a value, or a list of them.
+    #[serde(default)]
+    pub(super) only: BTreeMap<String, Value>,
+    /// Further documents of the resource, each with a pattern of its records' ids. Documents that ship only.
+    #[serde(default)]
+    pub(super) also: Option<Spanned<Vec<AlsoDocument>>>,
+    /// What can be done with a record besides. Documents that ship only.
+    #[serde(default)]
+    pub(super) actions: BTreeMap<String, ActionDocument>,
     #[serde(default)]
     pub(super) mode: Mode,
     /// For every reading method that does not say otherwise.
@@ -61,6 +73,29 @@ pub(super) struct ResourceDocument {
     pub(super) schema: Option<Value>,
     #[serde(default)]
     pub(super) access: Option<AccessDocument>,
+}
+
+/// Something that can be done with a record.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ActionDocument {
+    /// What the caller's body may hold.
+    #[serde(default)]
+    pub(super) takes: Vec<String>,
+    /// The call, of `id`, `body`, `context` and `connection`.
+    pub(super) request: Spanned<String>,
+    /// What the reply says, of `status`, `headers` and `body`.
+    pub(super) reply: Spanned<String>,
+}
+
+/// A further document of a resource: `crm/<resource>.<document>.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlsoDocument {
+    /// Its name after the resource's.
+    pub(super) document: String,
+    /// A regular expression that ids of its records match, and those of others do not.
+    pub(super) ids: String,
 }
 
 /// How a resource is reached in another way than the provider's others. Documents that ship only.

@@ -39,6 +39,8 @@ impl Plan {
             sorts: merged.sorts,
             expand: merged.expand,
             field_map: merged.field_map,
+            children: merged.children,
+            only: merged.only,
             schema,
             fingerprint: fingerprint.to_owned(),
             writable,
@@ -50,6 +52,8 @@ impl Plan {
             envelope: records.envelope.clone(),
             has_texts: records.texts && !merged.access.is_flat,
             access: merged.access,
+            also: merged.also,
+            actions: merged.actions,
             writable_by,
         }
     }
@@ -78,6 +82,9 @@ fn fields(merged: &Merged, document: &ProviderDocument) -> Vec<String> {
     let mut fields = merged.fields.clone();
     let mut add = |path: &str| {
         let known = fields.iter().any(|field| field.eq_ignore_ascii_case(path));
+        // Rows of others are read by their own list of fields.
+        let head = path.split('.').next().unwrap_or(path);
+        let known = known || merged.children.contains_key(head);
         if !known && is_field_path(path) && !document.records.strip.iter().any(|key| key == path) {
             fields.push(path.to_owned());
         }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::call::{Call, parse_form};
 use super::reply::{Content, Reply};
 use super::state::Simulator;
-use super::{errors, headers, json, router};
+use super::{errors, headers, json, router, soap};
 use crate::control::faults::{Effect, Phase, Plan};
 use crate::control::hostile::{self, Body};
 use crate::control::routes;
@@ -219,6 +219,7 @@ fn work(simulator: &Simulator, call: &Call) -> Reply {
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (call.method.as_str(), names.as_slice()) {
         (_, ["services", "data", ..]) => router::serve(simulator, call),
+        (_, ["services", "Soap", "u", _]) => soap::serve(simulator, call),
         _ if hubspot::is_ours(&call.path) => hubspot::serve(simulator, call),
         ("GET" | "POST", ["services", "oauth2", "authorize"]) => authorize::authorize(simulator, call),
         (_, ["services", "oauth2", "token"]) => token::oauth_error("invalid_request", "must use HTTP POST"),

@@ -3,13 +3,34 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::org::QueryRows;
+
+/// The rows of a kept result.
+#[derive(Debug, Clone)]
+pub(crate) enum Kept {
+    /// Of a query: shaped page by page.
+    Query(Arc<QueryRows>),
+    /// Of a child relationship of one record.
+    Children(Arc<Vec<Value>>),
+}
+
+impl Kept {
+    /// How many there are.
+    pub(crate) fn total(&self) -> usize {
+        match self {
+            Self::Query(rows) => rows.total,
+            Self::Children(rows) => rows.len(),
+        }
+    }
+}
 
 /// One kept result.
 #[derive(Debug, Clone)]
 pub(crate) struct Locator {
     /// The rows.
-    pub(crate) rows: Arc<QueryRows>,
+    pub(crate) rows: Kept,
     /// Access token of the session that opened it.
     pub(crate) token: String,
     /// Its user.

@@ -20,5 +20,6 @@ pub(crate) mod router;
 pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod server;
+pub(crate) mod soap;
 pub(crate) mod state;
 pub(crate) mod tree;

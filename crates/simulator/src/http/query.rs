@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::errors;
-use super::locators::Locator;
+use super::locators::{Kept, Locator};
 use super::reply::{Answer, Reply};
 use super::router::Context;
 use crate::org::QueryRows;
@@ -17,6 +17,8 @@ const PAGE_ROWS: usize = 2_000;
 const PAGE_ROWS_ONE_LONG_TEXT: usize = 1_000;
 /// With several, and the least `batchSize` may ask for.
 const PAGE_ROWS_LONG_TEXTS: usize = 200;
+/// Child rows that come with their record; the others have pages of their own.
+const PAGE_ROWS_CHILDREN: usize = 200;
 
 /// `GET /query?q=` and `/queryAll?q=`.
 pub(crate) fn query(context: &Context<'_>, all_rows: bool) -> Answer {
@@ -70,10 +72,56 @@ pub(crate) fn more(context: &Context<'_>) -> Answer {
     if simulator.oauth().sessions.is_ended(&locator.token) {
         return Err(errors::session_invalid());
     }
-    if offset >= locator.rows.total {
+    if offset >= locator.rows.total() {
         return Err(unknown());
     }
-    Ok(page(context, &locator.rows, offset, Some(id)))
+    Ok(match &locator.rows {
+        Kept::Query(rows) => page(context, rows, offset, Some(id)),
+        Kept::Children(rows) => Reply::json(200, children(context, rows, offset, Some(id))),
+    })
+}
+
+/// The child rows `start …` of a record; those past one page are kept.
+fn children(context: &Context<'_>, rows: &Arc<Vec<Value>>, start: usize, open: Option<&str>) -> Value {
+    let end = start.saturating_add(PAGE_ROWS_CHILDREN).min(rows.len());
+    let done = end == rows.len();
+    let mut body = Map::new();
+    body.insert("totalSize".to_owned(), Value::from(rows.len()));
+    body.insert("done".to_owned(), Value::Bool(done));
+    if !done {
+        let id = open.map_or_else(|| keep(context, Kept::Children(Arc::clone(rows))), str::to_owned);
+        let next = format!("{}/query/{id}-{end}", context.root());
+        body.insert("nextRecordsUrl".to_owned(), Value::from(next));
+    }
+    body.insert(
+        "records".to_owned(),
+        Value::from(rows.get(start..end).unwrap_or_default()),
+    );
+    Value::Object(body)
+}
+
+/// Cuts the lists of child rows of a record to their first pages.
+fn cut_children(context: &Context<'_>, record: &mut Value) {
+    let fields = record.as_object_mut().into_iter().flatten();
+    for (_, value) in fields.filter(|(_, value)| value.get("totalSize").is_some()) {
+        if let Some(Value::Array(rows)) = value.get_mut("records").map(Value::take) {
+            *value = children(context, &Arc::new(rows), 0, None);
+        }
+    }
+}
+
+fn keep(context: &Context<'_>, rows: Kept) -> String {
+    let simulator = context.simulator;
+    let tail = simulator.random.text(8);
+    simulator.locators().open(
+        Locator {
+            rows,
+            token: context.token.to_owned(),
+            user_id: context.caller.user_id.clone(),
+            opened_ms: simulator.clock.now_ms(),
+        },
+        &tail,
+    )
 }
 
 fn page_rows(context: &Context<'_>, rows: &QueryRows) -> usize {
@@ -119,29 +167,18 @@ fn page(context: &Context<'_>, rows: &Arc<QueryRows>, start: usize, open: Option
     body.insert("totalSize".to_owned(), Value::from(rows.total));
     body.insert("done".to_owned(), Value::Bool(done));
     if !done {
-        let id = open.map_or_else(
-            || {
-                let tail = simulator.random.text(8);
-                simulator.locators().open(
-                    Locator {
-                        rows: Arc::clone(rows),
-                        token: context.token.to_owned(),
-                        user_id: context.caller.user_id.clone(),
-                        opened_ms: simulator.clock.now_ms(),
-                    },
-                    &tail,
-                )
-            },
-            str::to_owned,
-        );
+        let id = open.map_or_else(|| keep(context, Kept::Query(Arc::clone(rows))), str::to_owned);
         let next = format!("{}/query/{id}-{end}", context.root());
         body.insert("nextRecordsUrl".to_owned(), Value::from(next));
     }
-    let records = if rows.is_count {
+    let mut records = if rows.is_count {
         Vec::new()
     } else {
         rows.page(&simulator.org, start, end - start)
     };
+    for record in &mut records {
+        cut_children(context, record);
+    }
     body.insert("records".to_owned(), Value::Array(records));
     Reply::json(200, Value::Object(body))
 }

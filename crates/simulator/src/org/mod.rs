@@ -15,7 +15,7 @@ pub(crate) mod state;
 pub(crate) mod time;
 mod types;
 
-pub use types::{ApiError, Caller, DmlOptions, Lookup, OrgOptions, Upserted};
+pub use types::{ApiError, Caller, Converted, DmlOptions, LeadConvert, Lookup, OrgOptions, Upserted};
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -236,6 +236,15 @@ impl Org {
             options,
             self.now_ms(),
         )
+    }
+
+    /// Converts a lead. When it is refused, what was made on the way is still there: take a snapshot before.
+    pub(crate) fn convert_lead(
+        &self,
+        caller: &Caller,
+        wanted: &LeadConvert,
+    ) -> Result<Converted, Vec<ApiError>> {
+        dml::convert_lead(&mut self.write(), caller, wanted, self.now_ms())
     }
 
     /// Rows that are not deleted; 0 for an unknown object.

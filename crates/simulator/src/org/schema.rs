@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::types::OrgOptions;
 
-const FILES: [&str; 27] = [
+const FILES: [&str; 28] = [
     include_str!("../../data/objects/Account.json"),
     include_str!("../../data/objects/Contact.json"),
     include_str!("../../data/objects/Lead.json"),
@@ -16,6 +16,7 @@ const FILES: [&str; 27] = [
     include_str!("../../data/objects/Case.json"),
     include_str!("../../data/objects/Task.json"),
     include_str!("../../data/objects/Event.json"),
+    include_str!("../../data/objects/EventRelation.json"),
     include_str!("../../data/objects/OpportunityContactRole.json"),
     include_str!("../../data/objects/User.json"),
     include_str!("../../data/objects/Note.json"),

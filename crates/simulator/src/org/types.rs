@@ -139,3 +139,35 @@ pub enum Lookup {
     /// `/services/data/vNN.0/sobjects/X/<id>` of each match.
     Many(Vec<String>),
 }
+
+/// What a lead is to become.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeadConvert {
+    /// The lead.
+    pub lead_id: String,
+    /// A status that stands for converted.
+    pub converted_status: String,
+    /// The account to join; a new one without it.
+    pub account_id: Option<String>,
+    /// The contact to join; a new one without it.
+    pub contact_id: Option<String>,
+    /// The opportunity to join; a new one without it.
+    pub opportunity_id: Option<String>,
+    /// The new opportunity's name.
+    pub opportunity_name: Option<String>,
+    /// Whether no opportunity is made.
+    pub do_not_create_opportunity: bool,
+    /// Who owns what is made.
+    pub owner_id: Option<String>,
+}
+
+/// What a lead has become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Converted {
+    /// The account.
+    pub account_id: String,
+    /// The contact.
+    pub contact_id: String,
+    /// The opportunity, if there is one.
+    pub opportunity_id: Option<String>,
+}

@@ -116,12 +116,16 @@ fn a_position_of_another_order_is_refused() {
         values: vec![json!(1)],
         id: "1".to_owned(),
         after: None,
+        part: None,
+        told: None,
     };
     assert!(after(&keys(&[]), &path("Id"), &position).is_err());
     let position = crate::cursor::Position {
         values: vec![json!({ "a": 1 })],
         id: "1".to_owned(),
         after: None,
+        part: None,
+        told: None,
     };
     assert!(after(&keys(&[true]), &path("Id"), &position).is_err());
 }

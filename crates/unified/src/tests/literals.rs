@@ -39,7 +39,7 @@ fn escaped(text: &str) -> String {
 }
 
 fn check_filters(fixture: &Fixture, text: &str, other: &str) {
-    let mut holds = |query: &[(&str, &str)], wanted: &[String]| {
+    let holds = |query: &[(&str, &str)], wanted: &[String]| {
         assert_eq!(texts(fixture, query), wanted, "{query:?}");
     };
     // An empty text is no text to the provider, but null.

@@ -151,3 +151,44 @@ async fn pages_hold_each_record_once(backend: Backend) {
         );
     }
 }
+
+both!(pipelines_are_told_at_once_and_paged_here);
+async fn pipelines_are_told_at_once_and_paged_here(backend: Backend) {
+    let world = world(backend).await;
+    let caller = world.connected_to(simulator::SECOND_PROVIDER).await;
+    let all = page(&caller, "pipelines").await;
+    assert_eq!(
+        (&all["result_count"], &all["next_cursor"]),
+        (&json!(2), &Value::Null),
+        "{all}"
+    );
+    let paged = walk(&caller, "pipelines?limit=1", async || {}).await;
+    assert_eq!(&paged, records(&all), "the same, one by one");
+    for pipeline in &paged {
+        assert_eq!(pipeline["entity"], "opportunities");
+        let stages = pipeline["stages"].as_array().expect("stages");
+        let won: Vec<&Value> = stages.iter().filter(|stage| stage["is_won"] == true).collect();
+        assert!(
+            won.len() == 1 && won[0]["probability"] == json!(100),
+            "{pipeline}"
+        );
+        assert!(
+            stages
+                .iter()
+                .any(|stage| stage["is_closed"] == true && stage["is_won"] == false)
+        );
+        let id = pipeline["id"].as_str().expect("an id");
+        assert_eq!(page(&caller, &format!("pipelines/{id}")).await, *pipeline);
+    }
+    let unknown = caller.get("/unified/crm/pipelines/nope").await;
+    assert_eq!(
+        (unknown.status, unknown.code()),
+        (404, "not_found".to_owned()),
+        "{unknown:?}"
+    );
+    let searched = caller.get("/unified/crm/pipelines?search_term=sales").await;
+    assert_eq!(
+        (searched.status, searched.code()),
+        (400, "invalid_parameter".to_owned())
+    );
+}

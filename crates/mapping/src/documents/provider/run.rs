@@ -13,7 +13,7 @@ use super::{FAULT_CODES, Fault, LongReply, ProviderDocument, Quota, TokenFacts, 
 use crate::error::{BASE_LEVEL, MappingError};
 use crate::expression::{Allowance, Expression, Input};
 use crate::functions;
-use crate::metadata::{FieldKind, FieldMetadata, ObjectMetadata};
+use crate::metadata::{ChildMetadata, FieldKind, FieldMetadata, ObjectMetadata};
 use crate::run::{mapping_error, shape_error};
 
 /// Time for one of these expressions, ms: they read one reply, not pages of records.
@@ -155,9 +155,14 @@ impl ProviderDocument {
             label: Option<String>,
             #[serde(deserialize_with = "list")]
             fields: Vec<FieldMetadata>,
+            #[serde(default)]
+            children: Vec<ChildMetadata>,
         }
         let part = "metadata.describe.object";
-        let wrong = |found: &str| shape_error(BASE_LEVEL, part, "{label, fields: [{name, …}]}", found);
+        let wrong = |found: &str| {
+            let wanted = "{label, fields: [{name, …}], children: [{name, object}]}";
+            shape_error(BASE_LEVEL, part, wanted, found)
+        };
         let expression = self
             .expressions
             .describe
@@ -173,11 +178,10 @@ impl ProviderDocument {
             field.kind = kind.copied().unwrap_or(FieldKind::Other);
         }
         let name = described.name.unwrap_or_else(|| object.to_owned());
-        Ok(ObjectMetadata::new(
-            name,
-            described.label.unwrap_or_else(|| object.to_owned()),
-            fields,
-        ))
+        Ok(
+            ObjectMetadata::new(name, described.label.unwrap_or_else(|| object.to_owned()), fields)
+                .with_children(described.children),
+        )
     }
 
     /// The objects that a connection's user sees, as the document maps the provider's list: one JSON object each, with
@@ -262,10 +266,14 @@ impl ProviderDocument {
 
     /// The path before every data call's own, for a version or the default one: `/services/data/v60.0`.
     pub fn base_path(&self, version: Option<&str>) -> String {
-        let version = version
-            .or(self.api.default_version.as_deref())
-            .unwrap_or_default();
-        self.api.base_path.replace("{version}", version)
+        self.api.base_path.replace("{version}", &self.version(version))
+    }
+
+    /// The API's version: a connection's own, or the document's.
+    pub fn version(&self, own: Option<&str>) -> String {
+        own.or(self.api.default_version.as_deref())
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 

@@ -5,10 +5,12 @@ mod convert;
 mod delete;
 pub(crate) mod derive;
 mod duplicates;
+mod lead;
 pub(crate) mod person;
 mod write;
 
 pub(crate) use delete::delete;
+pub(crate) use lead::convert as convert_lead;
 pub(crate) use write::{create, update, upsert};
 
 use base64::Engine as _;

@@ -16,7 +16,7 @@ fn full() -> OrgOptions {
 #[test]
 fn every_file_is_consistent() {
     let objects = objects(&full());
-    assert_eq!(objects.len(), 27);
+    assert_eq!(objects.len(), 28);
     let prefixes: HashSet<_> = objects.iter().map(super::Object::prefix).collect();
     assert_eq!(prefixes.len(), objects.len(), "key prefixes differ");
     for object in &objects {

@@ -2,6 +2,7 @@
 
 use super::Seeder;
 use super::words::SENTENCE;
+use crate::org::cell::Cell;
 use crate::org::ids::RecordId;
 use crate::org::time::DAY_MS;
 
@@ -11,6 +12,40 @@ pub(super) fn fill(seeder: &mut Seeder) {
     events(seeder);
     notes(seeder);
     members(seeder);
+    invitations(seeder);
+}
+
+/// Whoever an event is about is invited to it, and with some of them a colleague of its owner.
+fn invitations(seeder: &mut Seeder) {
+    let Some(place) = seeder.state.place("Event") else {
+        return;
+    };
+    let table = &seeder.state.tables[place];
+    let who = table.object.slot("WhoId");
+    let events: Vec<(RecordId, Option<RecordId>)> = table
+        .rows
+        .iter()
+        .map(|row| {
+            let who = who.and_then(|slot| match *row.cell(slot) {
+                Cell::Id(id) => Some(id),
+                _ => None,
+            });
+            (row.id, who)
+        })
+        .collect();
+    for (number, (event, who)) in events.into_iter().enumerate() {
+        let stamps = seeder.stamps(number);
+        let colleague = seeder.random.pick(&seeder.owners);
+        let colleague = colleague.filter(|_| seeder.random.chance(40));
+        for invited in [who, colleague].into_iter().flatten() {
+            seeder.add("EventRelation", stamps, |draft, random| {
+                draft
+                    .id("EventId", Some(event))
+                    .id("RelationId", Some(invited))
+                    .text("Status", ["New", "Accepted", "Declined"][random.below(3)]);
+            });
+        }
+    }
 }
 
 /// What an activity is about: a contact or lead, and an account or opportunity.
