@@ -137,21 +137,7 @@ async fn start(arguments: &Arguments, folder: &TempDir) -> anyhow::Result<Server
     let own = std::env::current_exe()?;
     let (upstream_port, floor_port, nginx_port) = (free_port()?, free_port()?, free_port()?);
     let upstream_url = format!("http://127.0.0.1:{upstream_port}");
-    let mut command = Command::new(&own);
-    command.args([
-        "upstream",
-        "--provider",
-        arguments.provider(),
-        "--bind",
-        &format!("127.0.0.1:{upstream_port}"),
-    ]);
-    let upstream = Process::start(
-        "bench upstream",
-        &mut command,
-        upstream_port,
-        &folder.join("upstream.log"),
-    )
-    .await?;
+    let upstream = upstream::start(arguments.provider(), upstream_port, folder).await?;
     let mut command = Command::new(&own);
     command.args([
         "floor",

@@ -101,27 +101,30 @@ async fn connect(gateway: &str, provider: &str) -> anyhow::Result<(String, Strin
         "Bearer {}",
         key["key"].as_str().with_context(|| format!("no key in {key}"))?
     );
-    let wanted = json!({ "provider": provider, "environment": "production", "external_id": "bench" });
-    let session = post(&format!("{gateway}/connect/sessions"), &bearer, &wanted).await?;
-    browse(
-        session["url"]
-            .as_str()
-            .with_context(|| format!("no url in {session}"))?,
-    )
-    .await
-    .context("the connect flow")?;
-    let reply = call(
-        Method::GET,
-        &format!("{gateway}/connections"),
-        &[("authorization", &bearer)],
-        String::new(),
-    )
-    .await?;
+    let id = add_customer(gateway, provider, &bearer, "bench").await?;
+    Ok((bearer, id))
+}
+
+/// Connects one more customer through the real flow; gives the connection's id.
+pub(crate) async fn add_customer(
+    gateway: &str,
+    provider: &str,
+    bearer: &str,
+    external_id: &str,
+) -> anyhow::Result<String> {
+    let wanted = json!({ "provider": provider, "environment": "production", "external_id": external_id });
+    let session = post(&format!("{gateway}/connect/sessions"), bearer, &wanted).await?;
+    let link = session["url"].as_str();
+    browse(link.with_context(|| format!("no url in {session}"))?)
+        .await
+        .context("the connect flow")?;
+    let found = format!("{gateway}/connections?external_id={external_id}");
+    let reply = call(Method::GET, &found, &[("authorization", bearer)], String::new()).await?;
     let connections: Value = serde_json::from_slice(&reply.body)?;
-    let id = connections["result"][0]["id"]
-        .as_str()
-        .with_context(|| format!("no connection in {connections}"))?;
-    Ok((bearer, id.to_owned()))
+    let id = connections["result"][0]["id"].as_str();
+    Ok(id
+        .with_context(|| format!("no connection in {connections}"))?
+        .to_owned())
 }
 
 async fn post(url: &str, authorization: &str, body: &Value) -> anyhow::Result<Value> {
@@ -251,7 +254,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }

@@ -20,6 +20,8 @@ use crate::processes::cpu_s;
 pub(crate) struct Load {
     pub(crate) url: Uri,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The connection that each request chooses, in turn; the headers' own when there are none.
+    pub(crate) customers: Arc<[HeaderValue]>,
     pub(crate) requests: u64,
     pub(crate) connections: usize,
 }
@@ -75,6 +77,7 @@ impl Load {
         Ok(Self {
             url,
             headers: Vec::new(),
+            customers: Arc::default(),
             requests,
             connections,
         })
@@ -85,7 +88,7 @@ impl Load {
         Ok(self)
     }
 
-    fn request(&self) -> anyhow::Result<Request<Empty<Bytes>>> {
+    fn request(&self, index: u64) -> anyhow::Result<Request<Empty<Bytes>>> {
         let target = self.url.path_and_query().map_or("/", |path| path.as_str());
         let host = self.url.authority().context("a URL with a host")?.as_str();
         let mut request = Request::get(target)
@@ -97,6 +100,11 @@ impl Load {
                 .cloned()
                 .map(|(name, value)| (Some(name), value)),
         );
+        if !self.customers.is_empty() {
+            let place = usize::try_from(index)? % self.customers.len();
+            let customer = self.customers.get(place).context("a customer")?;
+            request.headers_mut().insert("x-connection-id", customer.clone());
+        }
         Ok(request)
     }
 
@@ -116,7 +124,7 @@ impl Load {
     /// One request on a connection of its own; gives the whole body.
     pub(crate) async fn once(&self) -> anyhow::Result<Bytes> {
         let mut sender = self.connect().await?;
-        let response = sender.send_request(self.request()?).await?;
+        let response = sender.send_request(self.request(0)?).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
         if !status.is_success() {
@@ -163,13 +171,17 @@ impl Load {
         let mut latencies_us = Vec::new();
         let mut body_bytes = 0;
         let mut sender = self.connect().await?;
-        while taken.fetch_add(1, Ordering::Relaxed) < self.requests {
+        loop {
+            let index = taken.fetch_add(1, Ordering::Relaxed);
+            if index >= self.requests {
+                return Ok((latencies_us, body_bytes));
+            }
             if sender.ready().await.is_err() {
                 sender = self.connect().await?;
                 sender.ready().await?;
             }
             let started = Instant::now();
-            let response = sender.send_request(self.request()?).await?;
+            let response = sender.send_request(self.request(index)?).await?;
             let status = response.status();
             let mut body = response.into_body();
             let mut told = Vec::new();
@@ -190,7 +202,6 @@ impl Load {
             }
             latencies_us.push(u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX));
         }
-        Ok((latencies_us, body_bytes))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod compare;
+mod customers;
 mod floor;
 mod gateway;
 mod load;
@@ -28,6 +29,9 @@ usage: bench COMMAND [OPTION…]
               --bind ADDRESS  --upstream URL
   load      a closed loop of requests
               --url URL  --requests N (10000)  --connections N (16)  --header 'Name: value'…  --pid PID…
+  customers many connections, some with overrides of their own: memory and latency
+              --gateway PROGRAM  --connections N (10000)  --overrides N (1000)  --provider NAME (salesforce)
+              --postgres-url URL  --redis-url URL
   compare   starts everything and prints every ratio of bench/README.md
               --gateway PROGRAM  --nginx PROGRAM (nginx)  --rounds N (5)  --scale PERCENT (100)
               --provider NAME (salesforce)  --jsonata-js FOLDER  --postgres-url URL  --postgres-log FILE
@@ -50,6 +54,8 @@ fn main() -> ExitCode {
             .and_then(|arguments| block_on(floor::run(&arguments))),
         "load" => Arguments::parse(words, &["url", "requests", "connections", "header", "pid"])
             .and_then(|arguments| block_on(load::run(&arguments))),
+        "customers" => Arguments::parse(words, customers::OPTIONS)
+            .and_then(|arguments| block_on(customers::run(&arguments))),
         "compare" => {
             Arguments::parse(words, compare::OPTIONS).and_then(|arguments| block_on(compare::run(&arguments)))
         }

@@ -31,7 +31,7 @@ type Transform = Box<dyn Fn(&[u8]) -> anyhow::Result<Vec<u8>>>;
 
 #[derive(Serialize)]
 struct Answer<'a> {
-    result: &'a [Value],
+    result: &'a [mapping::Record],
     result_count: usize,
 }
 

@@ -105,7 +105,8 @@ impl Report {
     }
 }
 
-fn write_table(out: &mut String, table: &Table) {
+/// Adds a table under its heading.
+pub(crate) fn write_table(out: &mut String, table: &Table) {
     let lines = || std::iter::once(&table.columns).chain(&table.rows);
     let widths: Vec<usize> = (0..table.columns.len())
         .map(|column| {

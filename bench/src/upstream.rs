@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 
 use crate::arguments::Arguments;
 use crate::pages::{self, Width};
+use crate::processes::Process;
 
 /// The path of a page with that many records, as the floors and nginx ask for it.
 pub(crate) fn page_path(records: usize) -> String {
@@ -56,6 +58,14 @@ struct PageWanted {
 struct Authorize {
     redirect_uri: String,
     state: String,
+}
+
+/// Starts this program as the upstream.
+pub(crate) async fn start(provider: &str, port: u16, folder: &std::path::Path) -> anyhow::Result<Process> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let bind = format!("127.0.0.1:{port}");
+    command.args(["upstream", "--provider", provider, "--bind", &bind]);
+    Process::start("bench upstream", &mut command, port, &folder.join("upstream.log")).await
 }
 
 /// `bench upstream`.

@@ -42,6 +42,12 @@ pub(crate) enum MappingsCommand {
         #[arg(default_value = "mappings")]
         folder: PathBuf,
     },
+    /// Write the JSON Schemas of documents into a folder, for editors: `schema/` beside the providers.
+    Schemas {
+        /// The folder; it holds one for each provider.
+        #[arg(default_value = "mappings")]
+        folder: PathBuf,
+    },
     /// Run the golden cases that stand beside the documents.
     Test {
         /// The folder; it holds one for each provider.
@@ -84,6 +90,9 @@ pub(crate) struct DemoOptions {
     /// Keep the database and the master key here; without it they go when the demo ends.
     #[arg(long)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Append each distinct statement that the org is asked to this file, one JSON document to a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) query_log: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +115,9 @@ pub(crate) struct SimulatorOptions {
     /// That many more custom fields on each main object.
     #[arg(long, default_value_t = 0)]
     pub(crate) extra_custom_fields: usize,
+    /// Append each distinct statement that the org is asked to this file, one JSON document to a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) query_log: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -35,6 +35,7 @@ pub(crate) struct Server {
     pub(crate) public_url: Option<String>,
     pub(crate) rate_limit_headers: RateLimitHeaders,
     pub(crate) drain_announce_ms: u64,
+    pub(crate) mappings_dir: Option<PathBuf>,
 }
 
 /// The families of rate-limit headers on answers.
@@ -66,6 +67,7 @@ impl Default for Server {
             public_url: None,
             rate_limit_headers: RateLimitHeaders::Both,
             drain_announce_ms: 5_000,
+            mappings_dir: None,
         }
     }
 }
@@ -251,6 +253,7 @@ const SECTIONS: [(&str, &[&str]); 7] = [
             "public_url",
             "rate_limit_headers",
             "drain_announce_ms",
+            "mappings_dir",
         ],
     ),
     ("store", &["database_url", "redis_url", "data_dir", "pool_max"]),

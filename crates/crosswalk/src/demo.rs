@@ -47,6 +47,7 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<()> {
 
     let simulator = simulator::start(simulator::Options {
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, options.simulator_port)),
+        query_log: options.query_log,
         ..simulator::Options::default()
     })
     .await

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use mapping::{Catalog, OverrideSource, Plan, run_cases};
+use mapping::{Catalog, OverrideSource, Plan, editor_schemas, run_cases};
 
 use crate::command_line::MappingsCommand;
 
@@ -18,6 +18,16 @@ pub(crate) fn run(command: &MappingsCommand) -> anyhow::Result<String> {
                 format!("{provider}: {}\n", resources.join(", "))
             };
             Ok(catalog.provider_names().map(line).collect())
+        }
+        MappingsCommand::Schemas { folder } => {
+            let schemas = folder.join("schema");
+            std::fs::create_dir_all(&schemas).with_context(|| schemas.display().to_string())?;
+            let write = |(name, text): (&str, &str)| {
+                let path = schemas.join(name);
+                std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+                Ok(format!("{}\n", path.display()))
+            };
+            editor_schemas().map(write).collect()
         }
         MappingsCommand::Test { folder } => {
             let report = run_cases(&load(folder)?, folder);
@@ -46,7 +56,7 @@ pub(crate) fn run(command: &MappingsCommand) -> anyhow::Result<String> {
     }
 }
 
-fn load(folder: &Path) -> anyhow::Result<Catalog> {
+pub(crate) fn load(folder: &Path) -> anyhow::Result<Catalog> {
     ensure!(
         folder.is_dir(),
         "{}: no such folder; name one that holds a folder for each provider, as `mappings` does",

@@ -15,6 +15,7 @@ use unified::Unified;
 
 use crate::command_line::ServeOptions;
 use crate::config::Config;
+use crate::mappings;
 use crate::telemetry;
 
 /// `crosswalk serve`: until told to stop.
@@ -56,7 +57,10 @@ pub(crate) async fn start(
 ) -> anyhow::Result<Gateway> {
     let clock = Arc::new(SystemClock);
     let random = Arc::new(OsRandom);
-    let catalog = Arc::new(Catalog::embedded()?);
+    let catalog = Arc::new(match &config.server.mappings_dir {
+        Some(folder) => mappings::load(folder).context("server.mappings_dir")?,
+        None => Catalog::embedded()?,
+    });
     for name in config.providers.keys() {
         if catalog.provider(name).is_none() {
             let known: Vec<&str> = catalog.provider_names().collect();

@@ -24,6 +24,7 @@ pub(crate) fn simulator_options(options: &SimulatorOptions) -> simulator::Option
         client_id: options.client_id.clone().unwrap_or(own.client_id),
         client_secret: options.client_secret.clone().unwrap_or(own.client_secret),
         rotation: !options.no_rotation,
+        query_log: options.query_log.clone(),
         org: simulator::OrgOptions {
             contacts: options.contacts,
             extra_custom_fields: options.extra_custom_fields,

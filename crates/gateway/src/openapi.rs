@@ -225,14 +225,20 @@ fn responses(route: &Route, known: &Details, resource: Option<&ResourceSchema>) 
     if let Some(dry_run) = dry_run.filter(|_| known.status != "200") {
         // An upsert of a record that was there answers 200 too.
         let mut content = json!({"application/json": {"schema": dry_run}});
+        let mut text = "With `dry_run=true`, the request that would have been sent.";
         if route.id.starts_with("upsert_") {
             content = self::content(known.success, resource).unwrap_or_default();
             or_dry_run(&mut content, Some(&dry_run));
+            text = "The record that was there, changed; with `dry_run=true`, the request that would have been sent.";
         }
-        let text = "With `dry_run=true`, the request that would have been sent.";
         responses.insert("200".to_owned(), json!({"description": text, "content": content}));
     }
-    responses.insert(known.status.to_owned(), success);
+    // The provider decides which success its answer is.
+    let status = match known.success {
+        Content::Anything => "2XX",
+        _ => known.status,
+    };
+    responses.insert(status.to_owned(), success);
     if route.id == "get_record" {
         responses.insert(
             "304".to_owned(),
@@ -283,6 +289,7 @@ fn content(content: Content, resource: Option<&ResourceSchema>) -> Option<Value>
             "text/plain": {"schema": {"type": "string"}},
             "application/json": {"schema": {"type": "object"}},
         })),
+        Content::Form => Some(json!({"application/x-www-form-urlencoded": {"schema": {"type": "object"}}})),
         Content::Mapping => Some(json!({
             "application/yaml": {"schema": {"type": "string"}},
             "application/json": {"schema": {"type": "object"}},

@@ -13,7 +13,9 @@ use crate::code::Code;
 use crate::idempotency;
 use crate::observe::observe;
 use crate::problem::Problem;
-use crate::routes::{admin, connect, connections, docs, health, mappings, meta, metrics, proxy, unified};
+use crate::routes::{
+    admin, connect, connections, docs, events, health, mapping_page, mappings, meta, metrics, proxy, unified,
+};
 use crate::state::App;
 
 /// One route: the router, the OpenAPI document and the tests are all made from the same list.
@@ -56,17 +58,28 @@ pub(crate) fn routes() -> Vec<Route> {
         route("DELETE", "/connections/{id}",                          Tenant(Manage), "delete_connection",  delete(connections::remove)),
         route("GET",    "/connections/{id}/quota",                    Tenant(Read),   "get_quota",          get(connections::quota)),
 
+        route("GET",    "/events",                                    Tenant(Read),   "list_events",        get(events::list)),
+        route("GET",    "/events/{id}",                               Tenant(Read),   "get_event",          get(events::read)),
+
         route("GET",    "/mappings",                                  Tenant(Read),   "list_mappings",      get(mappings::list)),
         route("GET",    "/mappings/{provider}/{resource}",            Tenant(Read),   "get_mapping",        get(mappings::read)),
         route("PUT",    "/mappings/{provider}/{resource}",            Tenant(Manage), "put_mapping",        put(mappings::write)),
         route("DELETE", "/mappings/{provider}/{resource}",            Tenant(Manage), "delete_mapping",     delete(mappings::remove)),
         route("GET",    "/mappings/{provider}/{resource}/history",    Tenant(Read),   "get_mapping_history", get(mappings::history)),
+        route("POST",   "/mappings/{provider}/{resource}/rollback",   Tenant(Manage), "roll_back_mapping",  post(mappings::roll_back)),
         route("POST",   "/mappings/{provider}/{resource}/preview",    Tenant(Read),   "preview_mapping",    post(mappings::preview)),
         route("GET",    "/connections/{id}/mappings/{resource}",      Tenant(Read),   "get_connection_mapping",    get(mappings::read_own)),
         route("PUT",    "/connections/{id}/mappings/{resource}",      Tenant(Manage), "put_connection_mapping",    put(mappings::write_own)),
         route("DELETE", "/connections/{id}/mappings/{resource}",      Tenant(Manage), "delete_connection_mapping", delete(mappings::remove_own)),
         route("GET",    "/connections/{id}/mappings/{resource}/history", Tenant(Read), "get_connection_mapping_history", get(mappings::history_own)),
+        route("POST",   "/connections/{id}/mappings/{resource}/rollback", Tenant(Manage), "roll_back_connection_mapping", post(mappings::roll_back_own)),
         route("POST",   "/connections/{id}/mappings/{resource}/preview", Tenant(Read), "preview_connection_mapping",     post(mappings::preview_own)),
+
+        route("POST",   "/connections/{id}/mapping_sessions",         Tenant(Manage), "create_mapping_session", post(mapping_page::create)),
+        route("GET",    "/connect/mapping/{link}",                    Public,         "open_mapping_link",  get(mapping_page::enter)),
+        route("POST",   "/connect/mapping/{link}",                    Public,         "begin_mapping",      post(mapping_page::begin)),
+        route("GET",    "/connect/mapping",                           Public,         "open_mapping_page",  get(mapping_page::show)),
+        route("POST",   "/connect/mapping",                           Public,         "send_mapping_form",  post(mapping_page::act)),
 
         route("POST",   "/connect/sessions",                          Tenant(Manage), "create_connect_session", post(connect::create_session)),
         route("GET",    "/connect/{link}",                            Public,         "open_connect_page",  get(connect::open)),

@@ -5,6 +5,7 @@
 
 mod input;
 mod lenient;
+mod output;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ use std::time::Duration;
 use jlens_core::reads::Read;
 use jlens_core::{Bindings, Node, NodeKind, Options};
 use serde_json::Value;
+
+use self::output::TreeBuilder;
+use crate::tree::Tree;
 
 pub(crate) use input::Input;
 pub(crate) use jlens_core::{Error as EngineError, HostCall, HostFunction};
@@ -178,6 +182,16 @@ impl Expression {
         bindings: &Bindings,
         allowance: &Allowance,
     ) -> Result<Option<Value>, ExpressionError> {
+        Ok(self.evaluate_tree(input, bindings, allowance)?.map(Value::from))
+    }
+
+    /// As [`Self::evaluate`], answering a tree.
+    pub(crate) fn evaluate_tree(
+        &self,
+        input: &Input<'_>,
+        bindings: &Bindings,
+        allowance: &Allowance,
+    ) -> Result<Option<Tree>, ExpressionError> {
         let clockless;
         let bindings = if allowance.now_ms.is_none() && (self.mentions("now") || self.mentions("millis")) {
             clockless = without_clock(bindings);
@@ -186,7 +200,10 @@ impl Expression {
             bindings
         };
         let options = options(allowance);
-        guarded(|| self.engine.evaluate_source(input, bindings, &options))
+        guarded(|| {
+            self.engine
+                .evaluate_source_to(input, bindings, &options, |output| output.write(&mut TreeBuilder))
+        })
     }
 }
 

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use compact_str::{CompactString, ToCompactString};
+use serde_json::Number;
 
 use crate::functions::{read_iso, write_instant};
 use crate::schema::{SchemaField, Shape};
+use crate::tree::{Fields, Tree};
 
 /// Most warnings of one reply.
 const WARNINGS_MAX: usize = 50;
@@ -37,14 +39,14 @@ impl Fitter {
     /// One record in the shape of its resource. `wanted` trims it; `known` are unified names besides the schema's.
     pub(crate) fn record(
         &mut self,
-        mut record: Map<String, Value>,
+        mut record: Fields,
         fields: &[SchemaField],
         known: &dyn Fn(&str) -> bool,
         wanted: Option<&[String]>,
-    ) -> Value {
+    ) -> Fields {
         let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted.iter().any(|field| field == name));
         let mut places = Places::new(fields);
-        for (name, value) in &mut record {
+        for (name, value) in record.iter_mut() {
             match places.find(name) {
                 Some(field) if is_wanted(name) => *value = self.value(value.take(), &field.shape, name),
                 Some(_) => {}
@@ -56,30 +58,29 @@ impl Fitter {
         }
         for field in places.unseen() {
             if !field.on_request {
-                record.insert(field.name.clone(), missing(&field.shape));
+                record.push(&field.name, missing(&field.shape));
             }
         }
         if wanted.is_some() {
-            record.retain(|name, _| is_wanted(name));
+            record.retain(is_wanted);
         }
-        Value::Object(record)
+        record
     }
 
-    fn value(&mut self, value: Value, shape: &Shape, path: &str) -> Value {
+    fn value(&mut self, value: Tree, shape: &Shape, path: &str) -> Tree {
         match (shape, value) {
             (Shape::List(inner), value) => self.list(value, inner, path),
-            (Shape::Any, value) | (Shape::OpenObject, value @ Value::Object(_)) => value,
-            (Shape::OpenObject, Value::Null) => missing(shape),
-            (_, Value::Null) => Value::Null,
-            (Shape::Object(fields), Value::Object(found)) => self.object(found, fields, path),
+            (Shape::Any, value) | (Shape::OpenObject, value @ Tree::Object(_)) => value,
+            (Shape::OpenObject, Tree::Null) => missing(shape),
+            (_, Tree::Null) => Tree::Null,
+            (Shape::Object(fields), Tree::Object(found)) => self.object(found, fields, path),
             // A reference given as its id, an e-mail address as its text.
-            (Shape::Object(fields), scalar @ (Value::String(_) | Value::Number(_))) => match fields.first() {
+            (Shape::Object(fields), scalar @ (Tree::Text(_) | Tree::Number(_))) => match fields.first() {
                 Some(first) => {
-                    let mut found = Map::new();
-                    found.insert(first.name.clone(), scalar);
+                    let found = Fields::from_iter([(first.name.as_str(), scalar)]);
                     self.object(found, fields, path)
                 }
-                None => Value::Null,
+                None => Tree::Null,
             },
             (shape, value) => match scalar(value, shape) {
                 Ok(value) => value,
@@ -94,10 +95,10 @@ impl Fitter {
         }
     }
 
-    fn list(&mut self, value: Value, inner: &Shape, path: &str) -> Value {
+    fn list(&mut self, value: Tree, inner: &Shape, path: &str) -> Tree {
         let items = match value {
-            Value::Array(items) => items,
-            Value::Null => return Value::Array(Vec::new()),
+            Tree::List(items) => items,
+            Tree::Null => return Tree::List(Vec::new()),
             single => vec![single],
         };
         let mut fitted = Vec::with_capacity(items.len());
@@ -107,16 +108,17 @@ impl Fitter {
                 fitted.push(item);
             }
         }
-        Value::Array(fitted)
+        Tree::List(fitted)
     }
 
-    fn object(&mut self, mut found: Map<String, Value>, fields: &[SchemaField], path: &str) -> Value {
+    fn object(&mut self, mut found: Fields, fields: &[SchemaField], path: &str) -> Tree {
         let mut filled = false;
         let mut places = Places::new(fields);
-        for (name, value) in &mut found {
+        for (name, value) in found.iter_mut() {
             if let Some(field) = places.find(name) {
                 *value = self.value(value.take(), &field.shape, path);
-                filled = filled || !value.is_null() && !value.as_array().is_some_and(Vec::is_empty);
+                filled =
+                    filled || !value.is_null() && !matches!(value, Tree::List(items) if items.is_empty());
             } else {
                 self.warn(format!(
                     "the mapping answers `{path}.{name}`, which the resource does not define; it is kept as it is"
@@ -125,12 +127,12 @@ impl Fitter {
             }
         }
         if !filled {
-            return Value::Null;
+            return Tree::Null;
         }
         for field in places.unseen() {
-            found.insert(field.name.clone(), missing(&field.shape));
+            found.push(&field.name, missing(&field.shape));
         }
-        Value::Object(found)
+        Tree::Object(found)
     }
 }
 
@@ -169,24 +171,24 @@ impl<'a> Places<'a> {
 }
 
 /// An item of a list that holds nothing but what kind of item it would be.
-fn is_empty_item(item: &Value) -> bool {
+fn is_empty_item(item: &Tree) -> bool {
     match item {
-        Value::Null => true,
-        Value::Object(fields) => {
-            fields.iter().all(|(name, value)| value.is_null() || LABELS.contains(&name.as_str()))
+        Tree::Null => true,
+        Tree::Object(fields) => {
+            fields.iter().all(|(name, value)| value.is_null() || LABELS.contains(&name))
                 // An attendee is its labels, too: what has only labels by its shape stays.
-                && fields.keys().any(|name| !LABELS.contains(&name.as_str()))
+                && fields.iter().any(|(name, _)| !LABELS.contains(&name))
         }
         _ => false,
     }
 }
 
 /// What stands for nothing.
-fn missing(shape: &Shape) -> Value {
+fn missing(shape: &Shape) -> Tree {
     match shape {
-        Shape::List(_) => Value::Array(Vec::new()),
-        Shape::OpenObject => Value::Object(Map::new()),
-        _ => Value::Null,
+        Shape::List(_) => Tree::List(Vec::new()),
+        Shape::OpenObject => Tree::Object(Fields::new()),
+        _ => Tree::Null,
     }
 }
 
@@ -204,63 +206,54 @@ const fn wanted(shape: &Shape) -> &'static str {
     }
 }
 
-const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text of another form",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
 /// A scalar in the type its place asks for; `Err` tells what it was instead, without its content.
-fn scalar(value: Value, shape: &Shape) -> Result<Value, &'static str> {
+fn scalar(value: Tree, shape: &Shape) -> Result<Tree, &'static str> {
     match (shape, value) {
-        (Shape::Text, text @ Value::String(_)) => Ok(text),
-        (Shape::Text, value @ (Value::Number(_) | Value::Bool(_))) => Ok(Value::from(value.to_string())),
-        (Shape::DateTime, Value::String(text)) => datetime(text),
-        (Shape::DateTime, Value::Number(number)) => epoch(&number).ok_or("a number"),
+        (Shape::Text, text @ Tree::Text(_)) => Ok(text),
+        (Shape::Text, Tree::Number(number)) => Ok(Tree::Text(number.to_compact_string())),
+        (Shape::Text, Tree::Bool(flag)) => Ok(Tree::Text(flag.to_compact_string())),
+        (Shape::DateTime, Tree::Text(text)) => datetime(text),
+        (Shape::DateTime, Tree::Number(number)) => epoch(&number).ok_or("a number"),
         // What `$dtFromIso` answers, put where its text is wanted.
-        (Shape::DateTime, Value::Object(mut parts)) => match parts.shift_remove("iso") {
-            Some(Value::String(text)) => datetime(text),
+        (Shape::DateTime, Tree::Object(parts)) => match parts.into_value("iso") {
+            Some(Tree::Text(text)) => datetime(text),
             _ => Err("an object"),
         },
-        (Shape::Date, Value::String(text)) => date(text),
-        (Shape::Integer, Value::Number(number)) => integer(&number).ok_or("a number with a fraction"),
-        (Shape::Integer, Value::String(text)) => match text.trim().parse::<f64>() {
-            Ok(number) => serde_json::Number::from_f64(number)
+        (Shape::Date, Tree::Text(text)) => date(text),
+        (Shape::Integer, Tree::Number(number)) => integer(&number).ok_or("a number with a fraction"),
+        (Shape::Integer, Tree::Text(text)) => match text.trim().parse::<f64>() {
+            Ok(number) => Number::from_f64(number)
                 .and_then(|number| integer(&number))
                 .ok_or("a text of another form"),
-            Err(_) if text.trim().is_empty() => Ok(Value::Null),
+            Err(_) if text.trim().is_empty() => Ok(Tree::Null),
             Err(_) => Err("a text of another form"),
         },
-        (Shape::Number, number @ Value::Number(_)) => Ok(number),
-        (Shape::Number, Value::String(text)) => match text.trim().parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Value::from(number)),
-            _ if text.trim().is_empty() => Ok(Value::Null),
+        (Shape::Number, number @ Tree::Number(_)) => Ok(number),
+        (Shape::Number, Tree::Text(text)) => match text.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Number::from_f64(number).map_or(Tree::Null, Tree::Number)),
+            _ if text.trim().is_empty() => Ok(Tree::Null),
             _ => Err("a text of another form"),
         },
-        (Shape::Boolean, value @ Value::Bool(_)) => Ok(value),
-        (Shape::Boolean, Value::String(text)) => match text.as_str() {
-            "true" | "TRUE" | "True" => Ok(Value::Bool(true)),
-            "false" | "FALSE" | "False" => Ok(Value::Bool(false)),
-            "" => Ok(Value::Null),
+        (Shape::Boolean, value @ Tree::Bool(_)) => Ok(value),
+        (Shape::Boolean, Tree::Text(text)) => match text.as_str() {
+            "true" | "TRUE" | "True" => Ok(Tree::Bool(true)),
+            "false" | "FALSE" | "False" => Ok(Tree::Bool(false)),
+            "" => Ok(Tree::Null),
             _ => Err("a text of another form"),
         },
-        (Shape::Boolean, Value::Number(number)) => match number.as_f64() {
-            Some(0.0) => Ok(Value::Bool(false)),
-            Some(1.0) => Ok(Value::Bool(true)),
+        (Shape::Boolean, Tree::Number(number)) => match number.as_f64() {
+            Some(0.0) => Ok(Tree::Bool(false)),
+            Some(1.0) => Ok(Tree::Bool(true)),
             _ => Err("a number"),
         },
-        (_, value) => Err(kind(&value)),
+        (_, Tree::Text(_)) => Err("a text of another form"),
+        (_, value) => Err(value.kind()),
     }
 }
 
-fn integer(number: &serde_json::Number) -> Option<Value> {
+fn integer(number: &Number) -> Option<Tree> {
     if number.is_i64() || number.is_u64() {
-        return Some(Value::Number(number.clone()));
+        return Some(Tree::Number(number.clone()));
     }
     let value = number
         .as_f64()
@@ -269,11 +262,11 @@ fn integer(number: &serde_json::Number) -> Option<Value> {
         clippy::cast_possible_truncation,
         reason = "checked: whole and far below 2^63"
     )]
-    Some(Value::from(value as i64))
+    Some(Tree::Number(Number::from(value as i64)))
 }
 
 /// Seconds or milliseconds since 1970; what is above 1e11 counts as milliseconds.
-fn epoch(number: &serde_json::Number) -> Option<Value> {
+fn epoch(number: &Number) -> Option<Tree> {
     let value = number.as_f64()?;
     let value = if value.abs() > 1e11 {
         value
@@ -285,30 +278,30 @@ fn epoch(number: &serde_json::Number) -> Option<Value> {
         reason = "jiff refuses what is out of range"
     )]
     let instant = jiff::Timestamp::from_millisecond(value as i64).ok()?;
-    Some(Value::from(write_instant(instant)))
+    Some(Tree::text(&write_instant(instant)))
 }
 
 /// A custom field's instant in the form that every instant has; what is none stays as it is.
-pub(crate) fn custom_datetime(text: &str) -> Value {
-    datetime(text.to_owned()).unwrap_or_else(|_| Value::from(text))
+pub(crate) fn custom_datetime(text: &str) -> Tree {
+    datetime(CompactString::from(text)).unwrap_or_else(|_| Tree::text(text))
 }
 
-fn datetime(mut text: String) -> Result<Value, &'static str> {
+fn datetime(mut text: CompactString) -> Result<Tree, &'static str> {
     // The two forms nearly all values have: `2026-05-01T07:25:37.000+0000` and `2026-05-01T07:25:37.000Z`.
     let bytes = text.as_bytes();
     if bytes.len() == 28 && bytes.ends_with(b"+0000") && is_millisecond_form(bytes) {
         text.truncate(23);
         text.push('Z');
-        return Ok(Value::String(text));
+        return Ok(Tree::Text(text));
     }
     if bytes.len() == 24 && bytes.ends_with(b"Z") && is_millisecond_form(bytes) {
-        return Ok(Value::String(text));
+        return Ok(Tree::Text(text));
     }
     if text.trim().is_empty() {
-        return Ok(Value::Null);
+        return Ok(Tree::Null);
     }
     read_iso(&text)
-        .map(|instant| Value::from(write_instant(instant)))
+        .map(|instant| Tree::text(&write_instant(instant)))
         .ok_or("a text of another form")
 }
 
@@ -321,22 +314,21 @@ fn is_millisecond_form(bytes: &[u8]) -> bool {
     })
 }
 
-fn date(text: String) -> Result<Value, &'static str> {
+fn date(text: CompactString) -> Result<Tree, &'static str> {
     let plain = text.len() == 10
         && text.bytes().zip(b"0000-00-00").all(|(byte, form)| match form {
             b'0' => byte.is_ascii_digit(),
             mark => byte == *mark,
         });
     if plain {
-        return Ok(Value::String(text));
+        return Ok(Tree::Text(text));
     }
     if text.trim().is_empty() {
-        return Ok(Value::Null);
+        return Ok(Tree::Null);
     }
     let instant = read_iso(&text).ok_or("a text of another form")?;
-    Ok(Value::from(
-        instant.to_zoned(jiff::tz::TimeZone::UTC).date().to_string(),
-    ))
+    let date = instant.to_zoned(jiff::tz::TimeZone::UTC).date();
+    Ok(Tree::Text(date.to_compact_string()))
 }
 
 #[cfg(test)]

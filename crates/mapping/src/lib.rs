@@ -16,14 +16,15 @@ mod paths;
 mod plan;
 mod run;
 mod schema;
+mod tree;
 mod xml;
 
 pub use cases::{CaseReport, run_cases};
 pub use documents::{
     Api, Auth, Batch, BatchCall, BatchInput, BatchItem, Catalog, ClientAuthentication, Environment,
-    FAULT_CODES, Fault, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page, ProviderDocument, Proxy,
-    Query, QueryLanguage, Quota, RecordCall, Records, Refusal, RequestCall, RequestInput, Requested,
-    TokenExpiry, TokenFacts, TokenFault,
+    FAULT_CODES, Fault, FieldMap, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page,
+    ProviderDocument, Proxy, Query, QueryLanguage, Quota, RecordCall, Records, Refusal, RequestCall,
+    RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault, editor_schemas, field_map, with_field_map,
 };
 pub use error::{BASE_LEVEL, Budget, DocumentError, MappingError};
 pub use metadata::{ChildMetadata, FieldKind, FieldMetadata, FieldOption, ObjectMetadata};
@@ -33,4 +34,5 @@ pub use plan::{
     FilterRule, Mapped, Method, Plan, QueryInput, QueryValue, ResponseInput,
 };
 pub use schema::{ResourceSchema, SchemaField, Shape};
+pub use tree::Record;
 pub use xml::{XmlText, xml_escaped};

@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::documents::{Access, Action, MethodPlan};
 use crate::metadata::FieldKind;
 use crate::schema::ResourceSchema;
+use crate::tree::Record;
 
 pub use actions::{Acted, ActionBody, ActionCall, ActionFailure, ActionRefusal, ActionReply};
 pub(crate) use parts::Part;
@@ -150,7 +151,7 @@ pub struct QueryValue {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Mapped {
     /// One per raw record, in its order.
-    pub records: Vec<Value>,
+    pub records: Vec<Record>,
     /// Each said once, whatever the number of records.
     pub warnings: Vec<String>,
 }

@@ -96,8 +96,14 @@ typed_id!(
     /// A connect session: one single-use link that a browser opens.
     ConnectSessionId, "cs_");
 typed_id!(
+    /// A mapping session: one single-use link to the page on which a customer maps fields.
+    MappingSessionId, "ms_");
+typed_id!(
     /// A mapping override of a tenant or a connection.
     MappingOverrideId, "map_");
+typed_id!(
+    /// An event that a tenant's backend hears of.
+    EventId, "evt_");
 typed_id!(
     /// One request, for logs and error bodies.
     RequestId, "req_");

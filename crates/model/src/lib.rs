@@ -9,7 +9,10 @@ mod random;
 mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use ids::{ApiKeyId, ConnectSessionId, ConnectionId, InvalidId, MappingOverrideId, RequestId, TenantId};
+pub use ids::{
+    ApiKeyId, ConnectSessionId, ConnectionId, EventId, InvalidId, MappingOverrideId, MappingSessionId,
+    RequestId, TenantId,
+};
 pub use limits::Limits;
 pub use random::{OsRandom, Random};
 pub use secret::Secret;

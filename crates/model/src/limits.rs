@@ -64,6 +64,8 @@ pub struct Limits {
     pub mapping_document_max_bytes: usize,
     /// How long a connect link works, ms.
     pub connect_session_ttl_ms: i64,
+    /// How long a mapping page stays open once its link has been used, ms.
+    pub mapping_session_ttl_ms: i64,
     /// How long a connection's field list is used before it is read again, ms.
     pub metadata_ttl_ms: i64,
     /// How long an idempotency key and the answer of its write are kept, ms.
@@ -105,6 +107,7 @@ impl Default for Limits {
             mapping_request_ms: 500,
             mapping_document_max_bytes: 64 << 10,
             connect_session_ttl_ms: 600_000,
+            mapping_session_ttl_ms: 1_800_000,
             metadata_ttl_ms: 600_000,
             idempotency_ttl_ms: 24 * 3_600_000,
             idempotency_answer_max_bytes: 1 << 20,

@@ -6,12 +6,17 @@ use http::StatusCode;
 use http::header::{DATE, HeaderValue, IF_MODIFIED_SINCE, LAST_MODIFIED};
 use mapping::ObjectMetadata;
 use model::ConnectionId;
-use store::{Connection, Tenant};
+use serde_json::{Value, json};
+use store::{Connection, NewEvent, Tenant};
 
 use crate::call::{Call, CallError, Reply};
 use crate::paths::{PathError, escape_component};
 use crate::single_flight::Waiting;
 use crate::{Inner, Providers};
+
+/// The event of an org whose fields changed.
+const DRIFT: &str = "connection.schema_drift";
+const DAY_MS: i64 = 86_400_000;
 
 /// Connection and object, the object's name in lower case: providers take either.
 pub(crate) type MetadataKey = (ConnectionId, String);
@@ -137,7 +142,8 @@ impl Inner {
                 let mut metadata = document.object_metadata(object, &reply.value())?;
                 if let Some(earlier) = cached {
                     metadata = metadata.since(&earlier.metadata);
-                    note_drift(connection, &earlier.metadata, &metadata);
+                    self.tell_drift(tenant, connection, &earlier.metadata, &metadata, &reply)
+                        .await;
                 }
                 (Arc::new(metadata), modified(&reply))
             }
@@ -158,16 +164,55 @@ impl Inner {
         );
         Ok(metadata)
     }
-}
 
-/// Tells the operator of fields that were there at the last reading: a customer changed the org, or the user's rights.
-fn note_drift(connection: &Connection, earlier: &ObjectMetadata, now: &ObjectMetadata) {
-    let gone = now.gone().filter(|name| earlier.field(name).is_some());
-    let gone: Vec<&str> = gone.collect();
-    if !gone.is_empty() {
+    /// Tells of fields that were there at the last reading, and of those that are of another kind now: a customer changed
+    /// the org, or the user's rights.
+    async fn tell_drift(
+        &self,
+        tenant: &Tenant,
+        connection: &Connection,
+        earlier: &ObjectMetadata,
+        now: &ObjectMetadata,
+        reply: &Reply,
+    ) {
+        let gone = now.gone().filter(|name| earlier.field(name).is_some());
+        let gone: Vec<Value> = gone
+            .map(|name| json!({ "field": name, "now_perhaps": now.likely_successor(name).map(|field| &field.name) }))
+            .collect();
+        let retyped = now.fields.iter().filter_map(|field| {
+            let before = earlier.field(&field.name)?.kind;
+            (before != field.kind).then(|| json!({ "field": field.name, "from": before, "to": field.kind }))
+        });
+        let retyped: Vec<Value> = retyped.collect();
+        if gone.is_empty() && retyped.is_empty() {
+            return;
+        }
         metrics::counter!("crosswalk_schema_drift_total", "provider" => connection.provider.clone())
-            .increment(gone.len() as u64);
-        tracing::info!(connection = %connection.id, object = now.object, fields = gone.join(","), "fields are gone");
+            .increment((gone.len() + retyped.len()) as u64);
+        let data = json!({
+            "provider": connection.provider,
+            "external_id": connection.external_id,
+            "object": now.object,
+            "gone": gone,
+            "retyped": retyped,
+        });
+        tracing::info!(connection = %connection.id, %data, "the fields of an object changed");
+        // Every node that reads the description notices; the provider's date of the change makes it one event, or the day.
+        let changed = reply
+            .headers
+            .get(LAST_MODIFIED)
+            .and_then(|value| value.to_str().ok());
+        let changed = changed.map_or_else(|| (self.clock.now_ms() / DAY_MS).to_string(), str::to_owned);
+        let once = format!("{DRIFT}/{}/{data}/{changed}", connection.id);
+        let event = NewEvent {
+            kind: DRIFT,
+            connection_id: &connection.id,
+            data: &data.to_string(),
+            once: &once,
+        };
+        if let Err(error) = self.store.record_event(tenant, event).await {
+            tracing::warn!(connection = %connection.id, %error, "an event could not be recorded");
+        }
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Callback {
 /// A connection made or made anew.
 #[derive(Debug, Clone)]
 pub struct Finished {
+    /// Whose connection it is.
+    pub tenant: Tenant,
     /// The connection.
     pub connection: Connection,
     /// The session that asked for it: where the browser goes next.
@@ -340,7 +342,11 @@ impl Inner {
             access_expires_at_ms: crate::expires_at_ms(facts.expires_in_s, self.clock.now_ms()),
         };
         match self.store.save_new_credentials(tenant, new).await {
-            Ok(connection) => Ok(Finished { connection, session }),
+            Ok(connection) => Ok(Finished {
+                tenant: tenant.clone(),
+                connection,
+                session,
+            }),
             Err(error) => {
                 // Nobody will use this grant: end it rather than leave it lying about.
                 let timeout = Duration::from_millis(self.settings.limits.token_request_ms);

@@ -22,17 +22,20 @@ pub mod org;
 mod query;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::control::query_log::QueryLog;
 use crate::control::settings::{DuplicateBlock, Settings, UninstalledApp};
 use crate::http::server;
 use crate::http::state::Simulator;
 use crate::hubspot::portal::Portal;
 pub use crate::hubspot::portal::PortalOptions;
 pub use crate::org::{Org, OrgOptions};
+pub use crate::query::{Statement, read_soql, read_sosl};
 
 /// How a simulator starts. The control plane can change most of it while it runs.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ pub struct Options {
     pub daily_limit: u64,
     /// Answers authorize requests with a code at once, for `login_hint` or the admin.
     pub auto_consent: bool,
+    /// Where each distinct SOQL and SOSL statement is appended, with what was read of it, one JSON document to a line.
+    pub query_log: Option<PathBuf>,
     /// Seed of tokens, codes and request ids, mixed with the port: two simulators at once never share a token.
     pub token_seed: u64,
 }
@@ -74,6 +79,7 @@ impl Default for Options {
             session_ttl_ms: 2 * 3_600_000,
             daily_limit: 15_000,
             auto_consent: false,
+            query_log: None,
             token_seed: 1,
         }
     }
@@ -108,11 +114,12 @@ pub struct Running {
     server: JoinHandle<()>,
 }
 
-/// Builds the org, binds and serves on spawned tasks. Fails when the address cannot be bound.
+/// Builds the org, binds and serves on spawned tasks. Fails when the address cannot be bound or the query log opened.
 pub async fn start(options: Options) -> std::io::Result<Running> {
     let listener = TcpListener::bind(options.bind).await?;
     let address = listener.local_addr()?;
     let settings = settings_of(&options);
+    let query_log = options.query_log.as_deref().map(QueryLog::open).transpose()?;
     let portal = Portal::new(options.portal, options.org.seed, options.org.now_ms);
     let org = Arc::new(Org::new(options.org));
     let simulator = Arc::new(Simulator::new(
@@ -121,6 +128,7 @@ pub async fn start(options: Options) -> std::io::Result<Running> {
         (options.client_id, options.client_secret),
         options.redirect_uris,
         settings,
+        query_log,
         options.token_seed ^ (u64::from(address.port()) << 32),
     ));
     let server = server::spawn(listener, Arc::clone(&simulator), address);

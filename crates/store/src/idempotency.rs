@@ -4,8 +4,6 @@
 //! else: whether its write was carried out is not known, and a second one could not be undone. So no fence is needed
 //! beyond the claim's own name, and a late holder may still tell what became of its write.
 
-use std::time::Duration;
-
 use model::{ConnectionId, TenantId};
 
 use crate::checks::{KEY_MAX_CHARS, check_text};
@@ -19,8 +17,6 @@ use crate::{IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, Store, Sto
 const SPAN_MAX_MS: u64 = 30 * 86_400_000;
 /// A row that was let go between claiming and looking is claimed again.
 const CLAIM_ATTEMPTS: usize = 3;
-/// How often keys past their time are deleted. They are not honoured meanwhile.
-const SWEEP_EVERY: Duration = Duration::from_mins(5);
 /// Rows of one sweeping statement: short enough for no writer to wait for it.
 const SWEEP_ROWS: i64 = 500;
 
@@ -190,7 +186,8 @@ impl Store {
     }
 }
 
-async fn sweep(database: &Database) -> Result<u64, StoreError> {
+/// Deletes keys past their time.
+pub(crate) async fn sweep(database: &Database) -> Result<u64, StoreError> {
     let mut swept = 0;
     loop {
         let rows = database
@@ -199,16 +196,6 @@ async fn sweep(database: &Database) -> Result<u64, StoreError> {
         swept += rows.len() as u64;
         if rows.is_empty() {
             return Ok(swept);
-        }
-    }
-}
-
-/// Sweeps until the store is closed: answers hold customers' data, and a tenant may never call again.
-pub(crate) async fn sweep_regularly(database: Database) {
-    loop {
-        tokio::time::sleep(SWEEP_EVERY).await;
-        if let Err(error) = sweep(&database).await {
-            tracing::warn!(%error, "old idempotency keys could not be deleted");
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! One [`Store`] over two databases, every query written once. What must hold:
 //!
-//! - A [`Tenant`] is only made here, by authenticating a key or by finishing a connect transaction. Another tenant's row
-//!   is [`StoreError::NotFound`], as one that does not exist. On Postgres, row-level policies are a second wall.
+//! - A [`Tenant`] is only made here: by authenticating a key, finishing a connect transaction, or the cookie of an open
+//!   mapping page. Another tenant's row is [`StoreError::NotFound`], as one that does not exist. On Postgres, row-level
+//!   policies are a second wall.
 //! - Tokens and verifiers are stored sealed to their place; keys, link tokens, states and cookies as SHA-256.
 //! - Of all who want to refresh a connection one holds the claim, on the database's clock, and a late holder can change
 //!   nothing ([`Store::claim_refresh`], [`Store::save_refreshed`]).
@@ -21,8 +22,10 @@ mod connect_sessions;
 mod connections;
 mod database;
 mod error;
+mod events;
 mod idempotency;
 mod leases;
+mod mapping_sessions;
 mod migrations;
 mod overrides;
 mod readiness;
@@ -32,17 +35,19 @@ mod refresh;
 mod sealing;
 mod spill;
 mod store;
+mod sweeps;
 mod tenants;
 
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
+pub use events::{Event, EventFilter, NewEvent};
 pub use idempotency::HeldKey;
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{
     ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState,
-    IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, MappingOverride, NewApiKey, NewAuthorization,
-    NewConnectSession, NewCredentials, OverrideLevel, OverrideVersion, Readiness, RefreshClaim,
-    RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
+    IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, MappingOverride, MappingSession, NewApiKey,
+    NewAuthorization, NewConnectSession, NewCredentials, NewMappingSession, OverrideLevel, OverrideVersion,
+    Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
 };
 pub use sealing::MasterKey;
 pub use store::{Store, StoreConfig};

@@ -31,6 +31,8 @@ const MIGRATIONS: &[Named] = migrations![
     3 "0003_connect_sessions",
     4 "0004_mapping_overrides",
     5 "0005_idempotency_keys",
+    6 "0006_mapping_sessions",
+    7 "0007_events",
 ];
 
 fn migrator(text: fn(&Named) -> &'static str) -> Migrator {

@@ -21,6 +21,21 @@ macro_rules! columns {
     };
 }
 
+/// Sets an override, whatever stands there, or only under a condition on it.
+macro_rules! put_sql {
+    ($condition:literal) => {
+        concat!(
+            "INSERT INTO mapping_overrides (id, tenant_id, connection_id, level_key, provider, resource, version, \
+             document, updated_at_ms) VALUES ($6, $1, $7, $2, $3, $4, 1, $5, {now_ms}) \
+             ON CONFLICT (tenant_id, level_key, provider, resource) DO UPDATE SET \
+             version = mapping_overrides.version + 1, document = excluded.document, updated_at_ms = {now_ms}",
+            $condition,
+            " RETURNING ",
+            columns!()
+        )
+    };
+}
+
 fn read(row: &Row) -> Result<MappingOverride, StoreError> {
     let corrupt = |_| StoreError::Corrupt {
         what: "mapping override",
@@ -37,6 +52,14 @@ fn read(row: &Row) -> Result<MappingOverride, StoreError> {
         version: row.integer("version")?,
         document: row.text("document")?,
         updated_at_ms: row.integer("updated_at_ms")?,
+    })
+}
+
+fn read_version(row: &Row) -> Result<OverrideVersion, StoreError> {
+    Ok(OverrideVersion {
+        version: row.integer("version")?,
+        document: row.optional_text("document")?,
+        created_at_ms: row.integer("created_at_ms")?,
     })
 }
 
@@ -70,6 +93,35 @@ impl Store {
         resource: &str,
         document: &str,
     ) -> Result<MappingOverride, StoreError> {
+        self.write_override(tenant, level, provider, resource, document, None)
+            .await
+    }
+
+    /// As [`Store::put_override`], but only over the version that the caller has seen: 0 where it has seen none. A
+    /// conflict when another one stands now.
+    pub async fn replace_override(
+        &self,
+        tenant: &Tenant,
+        level: &OverrideLevel,
+        provider: &str,
+        resource: &str,
+        document: &str,
+        seen_version: i64,
+    ) -> Result<MappingOverride, StoreError> {
+        self.check_level(tenant, level).await?;
+        self.write_override(tenant, level, provider, resource, document, Some(seen_version))
+            .await
+    }
+
+    async fn write_override(
+        &self,
+        tenant: &Tenant,
+        level: &OverrideLevel,
+        provider: &str,
+        resource: &str,
+        document: &str,
+        seen_version: Option<i64>,
+    ) -> Result<MappingOverride, StoreError> {
         check_text("provider", provider, KEY_MAX_CHARS)?;
         check_text("resource", resource, KEY_MAX_CHARS)?;
         if document.len() > DOCUMENT_MAX_BYTES {
@@ -77,28 +129,36 @@ impl Store {
                 "document: expected at most {DOCUMENT_MAX_BYTES} bytes"
             )));
         }
-        let id = MappingOverrideId::generate(&*self.inner.random);
-        let put = concat!(
-            "INSERT INTO mapping_overrides (id, tenant_id, connection_id, level_key, provider, resource, version, \
-             document, updated_at_ms) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, {now_ms}) \
-             ON CONFLICT (tenant_id, level_key, provider, resource) DO UPDATE SET \
-             version = mapping_overrides.version + 1, document = excluded.document, updated_at_ms = {now_ms} RETURNING ",
-            columns!()
-        );
-        let arguments = arguments![
-            id.as_str(),
+        let put = match seen_version {
+            None => put_sql!(""),
+            Some(0) => put_sql!(" WHERE mapping_overrides.document IS NULL"),
+            Some(_) => concat!(
+                "UPDATE mapping_overrides SET version = version + 1, document = $5, updated_at_ms = {now_ms} \
+                 WHERE tenant_id = $1 AND level_key = $2 AND provider = $3 AND resource = $4 \
+                 AND document IS NOT NULL AND version = $6 RETURNING ",
+                columns!()
+            ),
+        };
+        let mut arguments = arguments![
             tenant.id().as_str(),
-            connection_of(level).map(ConnectionId::as_str),
             level_key(level),
             provider,
             resource,
-            document,
+            document
         ];
+        if let Some(version) = seen_version.filter(|version| *version != 0) {
+            arguments.extend(arguments![version]);
+        } else {
+            let id = MappingOverrideId::generate(&*self.inner.random);
+            let connection_id = connection_of(level).map(ConnectionId::as_str);
+            arguments.extend(arguments![id.as_str(), connection_id]);
+        }
         let (database, scope, tenant_id) = (self.inner.database.clone(), scope(tenant), tenant.id().clone());
         let change = async move {
             let mut transaction = database.begin(&scope).await?;
             let rows = transaction.run(put, arguments).await?;
-            let put = rows.first().map_or(Err(StoreError::NotFound), read)?;
+            let changed = || StoreError::conflict("the override is no longer the version that was seen");
+            let put = rows.first().map_or_else(|| Err(changed()), read)?;
             transaction
                 .run(KEEP_VERSION, arguments![tenant_id.as_str(), put.id.as_str()])
                 .await?;
@@ -203,15 +263,31 @@ impl Store {
         if rows.is_empty() {
             return Err(StoreError::NotFound);
         }
-        rows.iter()
-            .map(|row| {
-                Ok(OverrideVersion {
-                    version: row.integer("version")?,
-                    document: row.optional_text("document")?,
-                    created_at_ms: row.integer("created_at_ms")?,
-                })
-            })
-            .collect()
+        rows.iter().map(read_version).collect()
+    }
+
+    /// One version of an override; `NotFound` if there never was such a one.
+    pub async fn override_version(
+        &self,
+        tenant: &Tenant,
+        level: &OverrideLevel,
+        provider: &str,
+        resource: &str,
+        version: i64,
+    ) -> Result<OverrideVersion, StoreError> {
+        let sql = "SELECT kept.version, kept.document, kept.created_at_ms FROM mapping_override_versions AS kept \
+                   JOIN mapping_overrides AS present ON present.id = kept.override_id \
+                   WHERE present.tenant_id = $1 AND kept.tenant_id = $1 AND present.level_key = $2 \
+                   AND present.provider = $3 AND present.resource = $4 AND kept.version = $5";
+        let arguments = arguments![
+            tenant.id().as_str(),
+            level_key(level),
+            provider,
+            resource,
+            version
+        ];
+        let rows = self.inner.database.read(&scope(tenant), sql, arguments).await?;
+        rows.first().map_or(Err(StoreError::NotFound), read_version)
     }
 
     /// The overrides that apply to a connection's resource, in the order in which they apply: the tenant's, then the

@@ -1,6 +1,8 @@
 //! The shapes that the store gives and takes.
 
-use model::{ApiKeyId, ConnectSessionId, ConnectionId, MappingOverrideId, Secret, TenantId};
+use model::{
+    ApiKeyId, ConnectSessionId, ConnectionId, MappingOverrideId, MappingSessionId, Secret, TenantId,
+};
 
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -336,6 +338,38 @@ pub struct Authorization {
     pub token_url: String,
     /// Who must have answered.
     pub issuer: String,
+}
+
+/// A mapping session to create: one link that one browser may use once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMappingSession {
+    /// The connection whose mapping may be changed.
+    pub connection_id: ConnectionId,
+    /// The resources that may be mapped; empty means all.
+    pub resources: Vec<String>,
+    /// Where the browser goes at the end.
+    pub return_to: Option<String>,
+}
+
+/// A mapping session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingSession {
+    /// Its id.
+    pub id: MappingSessionId,
+    /// The name of the tenant who asks.
+    pub tenant_name: String,
+    /// The provider of the connection.
+    pub provider: String,
+    /// The connection whose mapping may be changed.
+    pub connection_id: ConnectionId,
+    /// The resources that may be mapped; empty means all.
+    pub resources: Vec<String>,
+    /// Where the browser goes at the end.
+    pub return_to: Option<String>,
+    /// When the link stops working, ms since 1970, on the database's clock.
+    pub expires_at_ms: i64,
+    /// When the open page ends, ms since 1970; none while the link is unused.
+    pub page_expires_at_ms: Option<i64>,
 }
 
 /// Whose mapping an override changes.

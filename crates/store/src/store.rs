@@ -13,11 +13,11 @@ use crate::api_keys::{CachedKey, LastUses};
 use crate::cache::Cache;
 use crate::changes::{self, Changes, Topic};
 use crate::database::Database;
-use crate::idempotency;
 use crate::leases::LocalLeases;
 use crate::readiness::LastReadiness;
 use crate::redis_link::RedisLink;
 use crate::sealing::{Place, Sealer};
+use crate::sweeps;
 use crate::{Connection, MappingOverride, MasterKey, StoreError, VersionedTokens};
 use model::ConnectionId;
 
@@ -257,7 +257,7 @@ impl Store {
         }
         let last_uses = Arc::new(LastUses::default());
         tasks.push(tokio::spawn(Arc::clone(&last_uses).write_regularly(database.clone())).abort_handle());
-        tasks.push(tokio::spawn(idempotency::sweep_regularly(database.clone())).abort_handle());
+        tasks.push(tokio::spawn(sweeps::sweep_regularly(database.clone())).abort_handle());
 
         let inner = Inner {
             keys: Cache::new(&changes, &clock, CACHED_ROWS_MAX, |_| 1),

@@ -12,6 +12,7 @@ mod body;
 mod children;
 mod cursor;
 mod error;
+mod field_picks;
 mod filter;
 mod keyset;
 mod objects;
@@ -29,6 +30,7 @@ mod write;
 
 pub use batch::{BatchAnswer, BatchRecord};
 pub use error::{Error, Rejection};
+pub use field_picks::{FieldPicks, PickMistake, PickableName, kind_words};
 pub use parameters::Parameters;
 pub use pipeline::{Answer, Outcome, Page, Unified};
 pub use upsert::Upserted;

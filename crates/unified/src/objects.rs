@@ -23,7 +23,7 @@ impl Unified {
         tenant: &Tenant,
         connection: &Arc<Connection>,
         parameters: &Parameters,
-    ) -> Result<Page, Error> {
+    ) -> Result<Page<Value>, Error> {
         let mut entity = None;
         for (name, value) in parameters {
             match (name.as_str(), &entity) {
@@ -71,7 +71,11 @@ impl Unified {
     }
 
     /// The objects that the customer made and the connection's user may query.
-    pub async fn object_schemas(&self, tenant: &Tenant, connection: &Arc<Connection>) -> Result<Page, Error> {
+    pub async fn object_schemas(
+        &self,
+        tenant: &Tenant,
+        connection: &Arc<Connection>,
+    ) -> Result<Page<Value>, Error> {
         let objects = self.objects(tenant, connection).await?;
         Ok(page(own(&objects).map(described).collect()))
     }
@@ -242,7 +246,7 @@ fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn page(result: Vec<Value>) -> Page {
+fn page(result: Vec<Value>) -> Page<Value> {
     Page {
         result_count: result.len(),
         total_count: u64::try_from(result.len()).ok(),

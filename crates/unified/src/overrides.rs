@@ -98,12 +98,7 @@ impl Unified {
                 resource: resource.to_owned(),
             });
         };
-        let id = answer
-            .value
-            .result
-            .first()
-            .and_then(|record| record.get("id"))
-            .and_then(Value::as_str);
+        let id = answer.value.result.first().and_then(|record| record.text("id"));
         id.map(str::to_owned).ok_or_else(|| Error::NotFound {
             resource: resource.to_owned(),
         })

@@ -7,7 +7,7 @@ use http::Method as HttpMethod;
 use http::header::RETRY_AFTER;
 use mapping::{
     Budget, Catalog, Fault, FieldKind, Mapped, Method, ObjectMetadata, OverrideSource, Plan,
-    ProviderDocument, Query, QueryLanguage,
+    ProviderDocument, Query, QueryLanguage, Record,
 };
 use model::{Clock, Limits};
 use provider::{Call, CallError, Providers, QuotaReading, Reply};
@@ -24,9 +24,9 @@ use crate::query::Statement;
 
 /// A page of records, the list envelope of the HTTP contract.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Page {
+pub struct Page<R = Record> {
     /// The records, fitted to the resource's schema.
-    pub result: Vec<Value>,
+    pub result: Vec<R>,
     /// Where the next page starts; `null` on the last one.
     pub next_cursor: Option<String>,
     /// Always `null`: pages are read forwards.

@@ -297,10 +297,7 @@ impl Compiler<'_> {
             },
             Target::Custom(name) => self.custom(filter, name)?,
         };
-        let is_known = self.metadata.field(name).is_some() || self.plan.is_envelope(name);
-        if !is_known && !name.contains('.') {
-            return Err(self.absent(&filter.parameter, name));
-        }
+        self.known(&filter.parameter, name)?;
         Ok(Some((name, kind)))
     }
 
@@ -312,7 +309,10 @@ impl Compiler<'_> {
                 self.plan.sorts.get(&sort.name),
                 self.plan.field_map.get(&sort.name),
             ) {
-                (Some(name), _) => name,
+                (Some(name), _) => {
+                    self.known("sort", name)?;
+                    name
+                }
                 (None, Some(name)) => {
                     self.mapped_kind("sort", name, Use::Sort)?;
                     name
@@ -348,6 +348,17 @@ impl Compiler<'_> {
             message: format!("the provider cannot {verb} by {}.{name}", self.metadata.object),
             allowed: Vec::new(),
         })
+    }
+
+    /// Refuses a field that this org does not have or this user may not see; paths to other objects are not looked up.
+    fn known(&self, parameter: &str, name: &str) -> Result<(), Error> {
+        let is_known =
+            self.metadata.field(name).is_some() || self.plan.is_envelope(name) || name.contains('.');
+        if is_known {
+            Ok(())
+        } else {
+            Err(self.absent(parameter, name))
+        }
     }
 
     fn absent(&self, parameter: &str, name: &str) -> Error {

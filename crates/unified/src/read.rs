@@ -294,7 +294,7 @@ impl Job {
         mut warnings: Vec<String>,
         quotas: Vec<QuotaReading>,
     ) -> Result<Outcome<Value>, Error> {
-        let record = mapped.records.into_iter().next();
+        let record = mapped.records.into_iter().next().map(Value::from);
         let record = record.ok_or_else(|| Error::NotFound {
             resource: self.plan.resource.clone(),
         })?;

@@ -1,5 +1,7 @@
 //! Parameters, filters and statements against the documents that ship.
 
+mod literals;
+
 use mapping::{Catalog, FieldKind, FieldMetadata, ObjectMetadata, Plan, QueryLanguage};
 use serde_json::{Value, json};
 use soql::FieldPath;
@@ -115,6 +117,26 @@ fn a_filter_is_written_as_its_fields_type() {
         let normal = |text: &str| text.replace(", ", ",").to_lowercase();
         assert!(normal(&soql).contains(&normal(wanted)), "{query:?}: {soql}");
     }
+}
+
+#[test]
+fn a_field_that_the_user_cannot_see_is_neither_filtered_nor_sorted_by() {
+    let mut fixture = fixture();
+    let seen = fixture
+        .metadata
+        .fields
+        .iter()
+        .filter(|field| field.name != "Department");
+    let object = fixture.metadata.object.clone();
+    fixture.metadata = ObjectMetadata::new(object.clone(), object, seen.cloned().collect());
+    for (query, named) in [
+        (("department", "Sales"), "department"),
+        (("sort", "-department"), "sort"),
+        (("sort_by[department]", "desc"), "sort"),
+    ] {
+        assert_eq!(fixture.refused(&[query]).0, named);
+    }
+    assert!(fixture.soql(&[("sort", "-title")]).is_ok());
 }
 
 #[test]

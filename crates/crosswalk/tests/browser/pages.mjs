@@ -5,7 +5,11 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import path from "node:path";
 
-const { chromium } = createRequire(import.meta.url)("playwright-core");
+import { mappingScenarios } from "./mapping.mjs";
+
+const require = createRequire(import.meta.url);
+const { chromium } = require("playwright-core");
+const axe = require("axe-core");
 const { scenario, gateway, simulator, tenant, links, username, password, screenshots } = JSON.parse(process.argv[2]);
 
 const PROVIDER = "Salesforce";
@@ -49,9 +53,9 @@ class Visitor {
   }
 
   // Waits for the page with this heading and holds it to what every page must keep.
-  async sees(title, { origin = gateway, status = 200 } = {}) {
+  async sees(title, { origin = gateway, status = 200, heading = title, ownScripts = 0 } = {}) {
     const { page } = this;
-    await page.getByRole("heading", { level: 1, name: title, exact: true }).waitFor();
+    await page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
     assert.equal(new URL(page.url()).origin, origin, `where "${title}" is shown`);
     assert.equal(this.statuses.get(page.url()), status, `status of "${title}"`);
     const { scripts, mains, headings, language, content, width } = await page.evaluate(() => ({
@@ -62,12 +66,25 @@ class Visitor {
       content: document.documentElement.scrollWidth,
       width: document.documentElement.clientWidth,
     }));
-    assert.deepEqual({ scripts, mains, headings, language }, { scripts: 0, mains: 1, headings: 1, language: "en" }, title);
+    assert.deepEqual({ scripts, mains, headings, language }, { scripts: ownScripts, mains: 1, headings: 1, language: "en" }, title);
     assert.ok(content <= width, `"${title}" scrolls sideways: ${content} px in ${width} px`);
     if (origin === gateway) {
       assert.equal(await page.title(), title);
       await this.#isReadable(title);
     }
+  }
+
+  // What axe-core finds in the accessibility tree, every rule of WCAG 2.2 A and AA and its best practices.
+  async isAccessible(title) {
+    await this.page.evaluate(axe.source);
+    const { violations } = await this.page.evaluate(() =>
+      globalThis.axe.run(document, {
+        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+        rules: { "landmark-one-main": { enabled: true } },
+      }),
+    );
+    const told = violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.slice(0, 3).map((node) => node.html.slice(0, 200)) }));
+    assert.deepEqual(told, [], `not accessible: "${title}"`);
   }
 
   // Every text against the first ground behind it that is painted.
@@ -122,6 +139,15 @@ class Visitor {
     });
     assert.ok(found.isFocused, `Tab ${stops} times leads to ${found.active}`);
     assert.ok(found.outlineStyle !== "none" && parseFloat(found.outlineWidth) >= 2, `focus cannot be seen: ${JSON.stringify(found)}`);
+  }
+
+  // Tab until this control has the focus, and shows it.
+  async tabsOnTo(control, most) {
+    for (let stop = 0; stop < most; stop++) {
+      if (await control.evaluate((element) => element === document.activeElement)) return;
+      await this.page.keyboard.press("Tab");
+    }
+    await this.tabTo(control, 0);
   }
 
   button(name) {
@@ -337,6 +363,8 @@ const scenarios = {
       assert.equal(await tokenPosts(), 0, "no code of another browser's is exchanged");
     }
   },
+
+  ...mappingScenarios({ Visitor, DESKTOP, PHONE, NARROWEST, PROVIDER, tenant, gateway, links, logsIn, reachesConsent }),
 
   async docs(browser) {
     for (const [device, colorScheme, name] of [[DESKTOP, "light", "docs"], [PHONE, "dark", "docs-phone-dark"]]) {

@@ -21,6 +21,7 @@ fn start(arguments: &[&str]) -> Demo {
     command
         .arg("demo")
         .args(["--port", "0", "--simulator-port", "0"])
+        .args(crate::support::query_log().map(|path| format!("--query-log={path}")))
         .args(arguments)
         .env_clear();
     Demo(

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 const CONTACTS: &str = "/unified/crm/contacts";
 /// What the paths of the simulated org's data calls begin with.
 const PROVIDER_PATH: &str = "/services/data";
+/// The same of writes of one record; a query of many fields is a POST elsewhere.
+const WRITES_PATH: &str = "/services/data/v60.0/sobjects";
 
 async fn write(caller: &Caller<'_>, method: &str, path: &str, key: &str, body: Option<&Value>) -> Reply {
     let mut headers = caller.headers();
@@ -34,9 +36,9 @@ fn held(world: &World, last_name: &str) -> usize {
         .count()
 }
 
-/// Requests that the org has seen with this method.
+/// Writes that the org has seen with this method.
 async fn seen(world: &World, method: &str) -> usize {
-    let path = format!("requests?method={method}&path={PROVIDER_PATH}");
+    let path = format!("requests?method={method}&path={WRITES_PATH}");
     let seen = world.ask_simulator(&path).await;
     seen["requests"].as_array().expect("requests").len()
 }

@@ -7,17 +7,24 @@
     reason = "helpers of tests fail the test that called them"
 )]
 
+mod answers;
+mod changes;
 mod command;
+mod connect;
 mod conversion;
 mod demo;
 mod edge;
 mod hubspot;
 mod idempotency;
+mod mapping_page;
 mod mappings;
 mod model;
 mod objects;
 mod pages;
 mod refresh;
+mod rollbacks;
 mod support;
+mod third_provider;
 mod unified;
+mod wide;
 mod writes;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{Backend, Tenant, World};
+use crate::support::{Backend, Plan, Tenant, World};
 use serde_json::{Value, json};
 
 const TENANT: &str = "Fjord & Sons";
@@ -108,6 +108,30 @@ impl Stage {
             .await;
         assert_eq!(reply.status, 201, "{reply:?}");
         reply.json()["url"].as_str().expect("a link").to_owned()
+    }
+
+    /// A link to the mapping page of a connection.
+    async fn mapping_link(&self, connection_id: &str) -> String {
+        let url = self
+            .world
+            .url(&format!("/connections/{connection_id}/mapping_sessions"));
+        let session = json!({ "resources": ["contacts"] });
+        let reply = self
+            .world
+            .client
+            .post(&url, &self.tenant.bearer(), &session)
+            .await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        reply.json()["url"].as_str().expect("a link").to_owned()
+    }
+
+    /// The short form of the override of the tenant's one connection.
+    async fn field_map(&self) -> Value {
+        let url = self.world.url("/mappings");
+        let listed = self.world.client.get(&url, &self.tenant.bearer()).await.json();
+        assert_eq!(listed["result_count"], 1, "{listed}");
+        let document = listed["result"][0]["document"].as_str().expect("a document");
+        serde_json::from_str::<Value>(document).expect("JSON")["field_map"].clone()
     }
 
     /// Plays a scenario of `pages.mjs`, which must end well.
@@ -230,6 +254,70 @@ async fn browser_cannot_finish_the_journey_of_another() {
     }
     stage.play("stolen", &links).await;
     assert_eq!(stage.connections().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_maps_fields_with_a_keyboard_alone() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let link = stage.link("acme", None).await;
+    stage.play("mapping_keyboard", &[link]).await;
+    let expected = json!({"department": "Lead_Source__c", "ltv": "LTV_Score__c"});
+    assert_eq!(stage.field_map().await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_maps_fields_without_a_script() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let connection = stage.world.connect(&stage.tenant, "acme").await;
+    let link = stage.mapping_link(&connection).await;
+    stage.play("mapping_without_script", &[link]).await;
+    let expected = json!({"department": "Lead_Source__c", "seats": "Seats__c"});
+    assert_eq!(stage.field_map().await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_maps_fields_on_a_phone_in_an_org_of_many() {
+    let Some(chromium) = chromium() else { return };
+    let mut plan = Plan::new(Backend::Sqlite);
+    plan.simulator.org.extra_custom_fields = 800;
+    let world = World::build(plan).await;
+    let label = "<img src=x onerror=alert(1)>\"&amp;</option></datalist><script>alert(2)</script>";
+    let hostile = json!({ "name": "Evil__c", "type": "string", "label": label, "length": 80 });
+    let added = world.simulator.org().add_field("Contact", &hostile);
+    added.expect("a field");
+    let tenant = world.tenant(TENANT).await;
+    let connection = world.connect(&tenant, "acme").await;
+    let stage = Stage {
+        world,
+        tenant,
+        tenant_name: TENANT.to_owned(),
+        chromium,
+    };
+    let links = [
+        stage.mapping_link(&connection).await,
+        stage.mapping_link(&connection).await,
+    ];
+    stage.play("mapping_phone", &links).await;
+    assert_eq!(stage.field_map().await, json!({"title": "LTV_Score__c"}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_is_told_that_somebody_else_mapped_fields() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let connection = stage.world.connect(&stage.tenant, "acme").await;
+    let links = [
+        stage.mapping_link(&connection).await,
+        stage.mapping_link(&connection).await,
+    ];
+    stage.play("mapping_together", &links).await;
+    let expected = json!({"department": "LastName", "title": "Lead_Source__c"});
+    assert_eq!(stage.field_map().await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -437,6 +437,20 @@ fn connection_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
             ("updated_at", instant()),
         ]),
     );
+    put(
+        "Event",
+        object(&[
+            ("id", text()),
+            ("type", text()),
+            ("timestamp", instant()),
+            ("connection_id", text()),
+            (
+                "data",
+                json!({"type": "object", "description": "Of states: provider, environment, external_id, state, state_reason. \
+                Of schema_drift: provider, external_id, object, gone [{field, now_perhaps}], retyped [{field, from, to}]."}),
+            ),
+        ]),
+    );
     let reading = object(&[
         ("policy", text()),
         ("limit", json!({"type": ["integer", "null"]})),
@@ -524,6 +538,16 @@ fn mapping_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
         "MappingPreview",
         with_required(&[("document", text()), ("record_id", text())], &["document"]),
     );
+    let version = json!({"type": "integer", "description": "A version of the history that has a document."});
+    let resources = json!({
+        "type": "array", "items": {"type": "string"},
+        "description": "The resources whose fields may be mapped; all when empty or left out.",
+    });
+    put(
+        "NewMappingSession",
+        with_required(&[("resources", resources), ("return_to", text())], &[]),
+    );
+    put("MappingRollback", object(&[("version", version)]));
 }
 
 fn admin_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {

@@ -6,6 +6,7 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("Proxy", "The CRM's own API, with the connection's credential."),
     ("Connections", "Customers' connected CRM orgs."),
     ("Connect", "How a customer connects an org."),
+    ("Events", "What happened to connections."),
     (
         "Mappings",
         "A tenant's and a connection's own layers over the mappings that ship.",
@@ -34,6 +35,8 @@ pub(super) enum Content {
     Health,
     /// A mapping document.
     Mapping,
+    /// The fields of a page's form.
+    Form,
 }
 
 /// A parameter of the query, or a header when its kind says so.
@@ -198,6 +201,20 @@ const CONNECTIONS: &[Parameter] = &[
         "Only in this state: `pending`, `active`, `degraded`, `needs_reauth` or `revoked`.",
     ),
 ];
+const EVENTS: &[Parameter] = &[
+    parameter(
+        "limit",
+        "limit",
+        "Events in a page: 100 unless told, 200 at most.",
+    ),
+    parameter("cursor", "text", "`next_cursor` of the page before."),
+    parameter("connection_id", "text", "Only of this connection."),
+    parameter(
+        "type",
+        "text",
+        "Only of this type, such as `connection.needs_reauth`.",
+    ),
+];
 const TENANT: &[Parameter] = &[parameter(
     "tenant_id",
     "required",
@@ -209,6 +226,14 @@ const CALLBACK: &[Parameter] = &[
     parameter("error", "text", "The provider's, on failure."),
     parameter("error_description", "text", "The provider's, on failure."),
     parameter("iss", "text", "Who answers (RFC 9207)."),
+];
+const MAPPING_PAGE: &[Parameter] = &[
+    parameter(
+        "resource",
+        "text",
+        "The resource to map; the first one unless told.",
+    ),
+    parameter("saved", "text", "The resource that was just saved."),
 ];
 const VERBOSE: &[Parameter] = &[parameter("verbose", "text", "Lists the checks.")];
 
@@ -300,6 +325,7 @@ fn unified(id: &str) -> Option<Details> {
                           with `duplicates` when several records have the value.",
             query: WRITE,
             body: Content::Schema("Upsert"),
+            status: "201",
             success_text: "The record as the provider now has it.",
             success: Content::Record,
             ..UNIFIED
@@ -415,6 +441,23 @@ fn connections(id: &str) -> Option<Details> {
             success: Content::Nothing,
             ..CONNECTION
         },
+        "list_events" => Details {
+            tag: "Events",
+            summary: "List events, the latest first",
+            description: "`connection.created`, `connection.active`, `connection.needs_reauth`, `connection.recovered`, \
+                          `connection.deleted`, `connection.schema_drift`. Events are kept thirty days.",
+            query: EVENTS,
+            success_text: "A page of events.",
+            success: Content::List("Event"),
+            ..CONNECTION
+        },
+        "get_event" => Details {
+            tag: "Events",
+            summary: "Read an event",
+            success_text: "The event.",
+            success: Content::Schema("Event"),
+            ..CONNECTION
+        },
         "get_quota" => Details {
             summary: "The last known quota of a connection",
             description: "What the provider told with its latest answer that this node saw; no call is made.",
@@ -448,6 +491,12 @@ fn mappings(id: &str) -> Option<Details> {
         success: Content::List("MappingVersion"),
         ..MAPPING
     };
+    let rollback = Details {
+        description: "Puts the document of an earlier version again, as a version of its own: checked as any document that is put, in \
+                      effect on every node within a second.",
+        body: Content::Schema("MappingRollback"),
+        ..kept
+    };
     let preview = Details {
         description: "Shows the merged mapping and a real record before and after. Nothing is kept.",
         body: Content::Schema("MappingPreview"),
@@ -477,6 +526,10 @@ fn mappings(id: &str) -> Option<Details> {
             summary: "Versions of the tenant's override",
             ..history
         },
+        "roll_back_mapping" => Details {
+            summary: "Roll the tenant's override back to an earlier version",
+            ..rollback
+        },
         "preview_mapping" => Details {
             summary: "Try an override for the tenant",
             takes_connection: true,
@@ -498,6 +551,10 @@ fn mappings(id: &str) -> Option<Details> {
             summary: "Versions of a connection's override",
             ..history
         },
+        "roll_back_connection_mapping" => Details {
+            summary: "Roll a connection's override back to an earlier version",
+            ..rollback
+        },
         "preview_connection_mapping" => Details {
             summary: "Try an override for a connection",
             ..preview
@@ -508,6 +565,46 @@ fn mappings(id: &str) -> Option<Details> {
 
 fn connect(id: &str) -> Option<Details> {
     Some(match id {
+        "create_mapping_session" => Details {
+            summary: "Make a link with which a customer maps fields of their own",
+            description: "Behind the link the customer's admin sees the unified fields and their own, with labels and values of some \
+                          records, picks, looks at a record as it would be answered, and saves. What is saved is the `field_map` of \
+                          the connection's override. Ends on `return_to?connection_id=…&status=mapped`.",
+            body: Content::Schema("NewMappingSession"),
+            status: "201",
+            success_text: "The link: it works once, in one browser, until `expires_at`.",
+            success: Content::Schema("ConnectSession"),
+            ..CONNECT
+        },
+        "open_mapping_link" => Details {
+            summary: "The page behind a mapping link",
+            description: "Opening it does not use the link up.",
+            success_text: "The page.",
+            success: Content::Html,
+            ..CONNECT
+        },
+        "begin_mapping" => Details {
+            summary: "Open the mapping page",
+            description: "Uses the link up and binds the page to this browser.",
+            status: "303",
+            success_text: "To the page.",
+            success: Content::Nothing,
+            ..CONNECT
+        },
+        "open_mapping_page" => Details {
+            summary: "The mapping page",
+            query: MAPPING_PAGE,
+            success_text: "The page.",
+            success: Content::Html,
+            ..CONNECT
+        },
+        "send_mapping_form" => Details {
+            summary: "Preview or save what is picked on the mapping page",
+            body: Content::Form,
+            success_text: "The page, with a preview, or the last one.",
+            success: Content::Html,
+            ..CONNECT
+        },
         "create_connect_session" => Details {
             summary: "Make a link with which a customer connects an org",
             body: Content::Schema("NewConnectSession"),

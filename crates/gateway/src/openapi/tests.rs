@@ -163,6 +163,10 @@ fn only_a_few_routes_answer_without_a_key() {
     assert_eq!(
         public,
         [
+            "/connect/mapping/{link}",
+            "/connect/mapping/{link}",
+            "/connect/mapping",
+            "/connect/mapping",
             "/connect/{link}",
             "/connect/{link}",
             "/oauth/callback/{provider}",

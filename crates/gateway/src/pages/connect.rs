@@ -57,5 +57,6 @@ pub(crate) fn page(session: &ConnectSession, provider: &ProviderDocument) -> Pag
         title: format!("{verb} {} to {}", provider.display_name, session.tenant_name),
         main,
         class: "page",
+        has_script: false,
     }
 }

@@ -11,6 +11,27 @@ pub(crate) enum Ending {
     Connected {
         /// What the provider is called.
         provider: String,
+        /// Where fields can be mapped now.
+        mapping_link: Option<String>,
+    },
+    /// Fields were mapped.
+    Mapped {
+        /// The name of the tenant whose fields they fill.
+        tenant: String,
+    },
+    /// A mapping page that is not open, or not in this browser.
+    PageOver,
+    /// The fields cannot be shown for a reason that the person cannot change.
+    NoFields {
+        /// What the provider is called.
+        provider: String,
+        /// The status to answer with.
+        status: StatusCode,
+    },
+    /// The provider does not let us in any more.
+    Reconnect {
+        /// What the provider is called.
+        provider: String,
     },
     /// The link is used up, too old, or none of ours: which of them is nobody's business.
     LinkOver,
@@ -57,35 +78,71 @@ impl Ending {
         } else {
             ("!", "bad")
         };
-        let error = match self {
+        let more = match self {
             Self::Explained { error, .. } => {
                 format!(
                     "<p class=\"note\">The error it gave: <code>{}</code></p>\n",
                     escape(error)
                 )
             }
+            Self::Connected {
+                mapping_link: Some(link),
+                ..
+            } => format!(
+                "<p>If your company keeps what matters in fields of its own, you can say now which ones are used.</p>\n\
+                 <p><a class=\"button\" href=\"{}\">Choose fields</a></p>\n",
+                escape(link)
+            ),
             _ => String::new(),
         };
         Page {
             status: words.status,
             main: format!(
-                "<p class=\"mark {class}\" aria-hidden=\"true\">{mark}</p>\n<h1>{}</h1>\n<p>{}</p>\n{error}{back}",
+                "<p class=\"mark {class}\" aria-hidden=\"true\">{mark}</p>\n<h1>{}</h1>\n<p>{}</p>\n{more}{back}",
                 escape(&words.title),
                 escape(&words.text),
             ),
             title: words.title,
             class: "page",
+            has_script: false,
         }
     }
 
     fn words(&self) -> Words {
         match self {
-            Self::Connected { provider } => Words {
+            Self::Connected { provider, .. } => Words {
                 status: StatusCode::OK,
                 is_good: true,
                 title: format!("{provider} is connected"),
                 text: "Everything is set up.".to_owned(),
             },
+            Self::Mapped { tenant } => Words {
+                status: StatusCode::OK,
+                is_good: true,
+                title: "Your choices are saved".to_owned(),
+                text: format!("{tenant} uses them from now on. To change them, ask there for a new link."),
+            },
+            Self::PageOver => Words::bad(
+                StatusCode::GONE,
+                "This page is over",
+                "It was finished, left open for too long, or opened in another browser. What was saved on it is in effect. To go \
+                 on, ask for a new link where you got this one.",
+            ),
+            Self::NoFields { provider, status } => Words::bad(
+                *status,
+                "Your fields cannot be shown",
+                &format!(
+                    "{provider} or this service did not answer as it should. Open this page again in a few minutes; if that does \
+                     not help, tell the people who gave you the link."
+                ),
+            ),
+            Self::Reconnect { provider } => Words::bad(
+                StatusCode::CONFLICT,
+                &format!("{provider} has to be connected again"),
+                &format!(
+                    "{provider} does not let us read your fields any more. Ask for a link to connect again where you got this one."
+                ),
+            ),
             Self::LinkOver => Words::bad(
                 StatusCode::NOT_FOUND,
                 "This link does not work any more",

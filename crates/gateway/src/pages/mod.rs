@@ -1,8 +1,10 @@
-//! Pages that people see: no script, nothing loaded from anywhere, readable on a phone and in the dark.
+//! Pages that people see: nothing loaded from anywhere, readable on a phone and in the dark, whole without a script. One has a
+//! script, which only saves pressing a button.
 
 pub(crate) mod connect;
 pub(crate) mod docs;
 pub(crate) mod endings;
+pub(crate) mod mapping;
 
 use std::sync::LazyLock;
 
@@ -15,7 +17,11 @@ use sha2::{Digest, Sha256};
 /// The one stylesheet, written into each page and allowed there by its hash.
 const STYLE: &str = include_str!("style.css");
 
+/// The one script, likewise, in the pages that have it.
+const SCRIPT: &str = include_str!("mapping.js");
+
 static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE.as_bytes())));
+static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(SCRIPT.as_bytes())));
 
 /// A page about to be sent.
 pub(crate) struct Page {
@@ -25,6 +31,8 @@ pub(crate) struct Page {
     pub(crate) main: String,
     /// `page` or `wide`.
     pub(crate) class: &'static str,
+    /// Whether the script comes with it, and may ask this gateway again.
+    pub(crate) has_script: bool,
 }
 
 impl Page {
@@ -35,12 +43,18 @@ impl Page {
             title,
             main,
             class,
+            has_script,
         } = self;
+        let script = if has_script {
+            format!("<script>{SCRIPT}</script>\n")
+        } else {
+            String::new()
+        };
         let html = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n\
-             <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body class=\"{class}\">\n<main>\n{main}\n</main>\n</body>\n</html>\n",
+             <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body class=\"{class}\">\n<main id=\"main\">\n{main}\n</main>\n{script}</body>\n</html>\n",
             escape(&title)
         );
         let mut response = (status, html).into_response();
@@ -49,15 +63,19 @@ impl Page {
             header::CONTENT_TYPE,
             HeaderValue::from_static("text/html; charset=utf-8"),
         );
-        for (name, value) in security_headers(public_url) {
+        for (name, value) in page_headers(public_url, has_script) {
             headers.insert(name, value);
         }
         response
     }
 }
 
-/// Headers of every page and of every redirect that ends a page's journey.
+/// Headers of every redirect that ends a page's journey.
 pub(crate) fn security_headers(public_url: &str) -> Vec<(HeaderName, HeaderValue)> {
+    page_headers(public_url, false)
+}
+
+fn page_headers(public_url: &str, has_script: bool) -> Vec<(HeaderName, HeaderValue)> {
     // Browsers hold `form-action` against every redirect that follows a form as well, and a provider's login moves
     // between hosts of its own: any https address must do. `default-src` does not cover forms.
     let form_action = if is_plain_http(public_url) {
@@ -65,8 +83,13 @@ pub(crate) fn security_headers(public_url: &str) -> Vec<(HeaderName, HeaderValue
     } else {
         "'self' https:"
     };
+    let script = if has_script {
+        format!("; script-src 'sha256-{}'; connect-src 'self'", *SCRIPT_HASH)
+    } else {
+        String::new()
+    };
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{}'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; style-src 'sha256-{}'{script}; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
         *STYLE_HASH
     );
     let mut headers = vec![

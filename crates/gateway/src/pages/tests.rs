@@ -62,6 +62,17 @@ async fn what_others_wrote_cannot_become_markup() {
     let endings = [
         Ending::Connected {
             provider: provider.clone(),
+            mapping_link: Some(HOSTILE.to_owned()),
+        },
+        Ending::Mapped {
+            tenant: HOSTILE.to_owned(),
+        },
+        Ending::Reconnect {
+            provider: provider.clone(),
+        },
+        Ending::NoFields {
+            provider: provider.clone(),
+            status: StatusCode::BAD_GATEWAY,
         },
         Ending::NotThisJourney,
         Ending::Denied {

@@ -1,25 +1,24 @@
 //! `/connect` and `/oauth/callback`: how a customer connects an org. Bound to one browser by a cookie (RFC 9700 §4.7).
 
-use std::fmt::Write;
-
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use model::ConnectionId;
-use provider::{AuthorizationError, Callback};
+use provider::{AuthorizationError, Callback, Finished};
 use serde::Deserialize;
 use serde_json::json;
 use store::{NewConnectSession, StoreError};
 use url::Url;
 
+use super::cookies::{self, JOURNEY};
 use super::mappings::known_provider;
-use super::{Path, invalid_key, typed};
+use super::{Path, invalid_key, mapping_page, typed};
 use crate::access::{TenantCall, by_id};
 use crate::body;
 use crate::headers;
 use crate::pages::endings::Ending;
-use crate::pages::{connect as connect_page, is_plain_http, security_headers};
+use crate::pages::{connect as connect_page, security_headers};
 use crate::problem::Problem;
 use crate::query::{self, Pairs};
 use crate::state::{App, Gateway};
@@ -31,8 +30,6 @@ const EXTERNAL_ID_MAX_CHARS: usize = 255;
 const SCOPES_MAX: usize = 64;
 /// Environment of a session that names none.
 const DEFAULT_ENVIRONMENT: &str = "production";
-/// Random bytes of the browser's cookie, written as twice as many digits.
-const BROWSER_BYTES: usize = 32;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,11 +112,13 @@ pub(crate) async fn start(State(app): State<App>, Path(link): Path<String>, head
         Ok(session) => session,
         Err(error) => return link_failed(&app, error),
     };
-    let browser = browser(&app, &headers).map_or_else(|| new_browser(&app), str::to_owned);
+    // Reused, so that two journeys in two tabs do not undo each other.
+    let browser = JOURNEY.read(&app, &headers);
+    let browser = browser.map_or_else(|| cookies::new_value(&app), str::to_owned);
     match app.providers.start_authorization(&session, &link, &browser).await {
         Ok(url) => {
             let mut response = redirect(&app, &url);
-            if let Ok(cookie) = HeaderValue::from_str(&set_cookie(&app, &browser)) {
+            if let Some(cookie) = JOURNEY.set(&app, &browser, app.settings.limits.connect_session_ttl_ms) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);
             }
             response
@@ -145,7 +144,7 @@ pub(crate) async fn finish(
     };
     match app
         .providers
-        .finish_authorization(callback, browser(&app, &headers))
+        .finish_authorization(callback, JOURNEY.read(&app, &headers))
         .await
     {
         Ok(finished) => {
@@ -155,17 +154,25 @@ pub(crate) async fn finish(
                     &app,
                     &returning(url, &[("connection_id", id), ("status", "connected")]),
                 ),
-                None => end(
-                    &app,
-                    &Ending::Connected {
-                        provider: display_name(&app, &finished.session.provider),
-                    },
-                    None,
-                ),
+                None => connected(&app, &finished).await,
             }
         }
         Err(error) => authorization_failed(&app, error),
     }
+}
+
+/// The end of a journey that leads nowhere else: from here the person may go on to the mapping page.
+async fn connected(app: &Gateway, finished: &Finished) -> Response {
+    let link = mapping_page::link(app, &finished.tenant, &finished.connection, Vec::new(), None).await;
+    let mapping_link = link
+        .inspect_err(|problem| tracing::warn!(code = problem.code().name(), "no mapping link was made"))
+        .map(|(_, url)| url)
+        .ok();
+    let ending = Ending::Connected {
+        provider: display_name(app, &finished.session.provider),
+        mapping_link,
+    };
+    end(app, &ending, None)
 }
 
 /// What the provider's redirect brought. A parameter that stands twice makes the whole callback unreadable: which of the
@@ -299,7 +306,7 @@ fn check_scopes(scopes: &[String]) -> Result<(), Problem> {
 
 /// Where the browser may end: never a place that a browser named, since only a tenant's server makes sessions, and only a
 /// listed one when the operator lists any (RFC 9700 §4.11).
-fn return_to(text: &str, allowed: &[String]) -> Result<String, Problem> {
+pub(super) fn return_to(text: &str, allowed: &[String]) -> Result<String, Problem> {
     let refuse = |detail: &str| invalid_key("return_to", detail).allowed(allowed.iter().cloned());
     let url = Url::parse(text).map_err(|_| refuse("`return_to` must be an absolute URL."))?;
     let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -324,7 +331,7 @@ fn return_to(text: &str, allowed: &[String]) -> Result<String, Problem> {
 }
 
 /// A stored `return_to` with parameters added to its own.
-fn returning(return_to: &str, parameters: &[(&str, &str)]) -> String {
+pub(super) fn returning(return_to: &str, parameters: &[(&str, &str)]) -> String {
     match Url::parse(return_to) {
         Ok(mut url) => {
             url.query_pairs_mut().extend_pairs(parameters);
@@ -336,7 +343,7 @@ fn returning(return_to: &str, parameters: &[(&str, &str)]) -> String {
 }
 
 /// 303, because the browser must come with a GET and without the form (RFC 9700 §4.12).
-fn redirect(app: &Gateway, url: &str) -> Response {
+pub(super) fn redirect(app: &Gateway, url: &str) -> Response {
     let Ok(location) = HeaderValue::from_str(url) else {
         return end(app, &Ending::NotThisJourney, None);
     };
@@ -348,7 +355,7 @@ fn redirect(app: &Gateway, url: &str) -> Response {
     response
 }
 
-fn end(app: &Gateway, ending: &Ending, return_to: Option<&str>) -> Response {
+pub(super) fn end(app: &Gateway, ending: &Ending, return_to: Option<&str>) -> Response {
     ending.page(return_to).response(&app.settings.public_url)
 }
 
@@ -369,61 +376,9 @@ fn failed(app: &Gateway, problem: &Problem, provider: &str) -> Response {
     end(app, &ending, None)
 }
 
-fn display_name(app: &Gateway, provider: &str) -> String {
+pub(super) fn display_name(app: &Gateway, provider: &str) -> String {
     app.catalog.provider(provider).map_or_else(
         || "The provider".to_owned(),
         |document| document.display_name.clone(),
     )
-}
-
-/// The cookie that binds a journey to a browser. `__Host-` keeps other hosts and plain http from setting it (RFC 6265bis
-/// §4.1.3.2), but browsers take such cookies over https only, so a demo on http has to do without the prefix and `Secure`.
-fn cookie_name(app: &Gateway) -> &'static str {
-    if is_plain_http(&app.settings.public_url) {
-        "cw_tx"
-    } else {
-        "__Host-cw_tx"
-    }
-}
-
-fn set_cookie(app: &Gateway, browser: &str) -> String {
-    let secure = if is_plain_http(&app.settings.public_url) {
-        ""
-    } else {
-        "; Secure"
-    };
-    let max_age_s = app.settings.limits.connect_session_ttl_ms / 1_000;
-    // Lax: the way back from the provider is a navigation from another site.
-    format!(
-        "{}={browser}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(app)
-    )
-}
-
-/// The browser's cookie, when it holds one of ours. Reused, so that two journeys in two tabs do not undo each other.
-fn browser<'a>(app: &Gateway, headers: &'a HeaderMap) -> Option<&'a str> {
-    let name = cookie_name(app);
-    let mut found = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(key, _)| *key == name)
-        .map(|(_, value)| value);
-    let value = found.next()?;
-    let is_ours = value.len() == BROWSER_BYTES * 2 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-    // Two cookies of one name: somebody else set one of them.
-    (is_ours && found.next().is_none()).then_some(value)
-}
-
-fn new_browser(app: &Gateway) -> String {
-    app.random
-        .bytes_32()
-        .iter()
-        .fold(String::with_capacity(BROWSER_BYTES * 2), |mut text, byte| {
-            // Writing to a `String` does not fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -32,6 +32,7 @@ pub(crate) async fn page(State(app): State<App>) -> Response {
         title: "Crosswalk API".to_owned(),
         main,
         class: "wide",
+        has_script: false,
     }
     .response(&app.settings.public_url)
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{MappingOverride, OverrideLevel, OverrideVersion, StoreError, Tenant};
 
-use super::{Path, for_connection, typed, within};
+use super::{Path, for_connection, invalid_key, typed, within};
 use crate::access::{ConnectionCall, TenantCall, by_id};
 use crate::body;
 use crate::code::Code;
@@ -41,6 +41,13 @@ struct Preview {
     document: String,
     /// The provider's id of the record to try it on; without it, the first one found.
     record_id: Option<String>,
+}
+
+/// Which version to go back to.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rollback {
+    version: i64,
 }
 
 pub(crate) async fn list(State(app): State<App>, call: TenantCall) -> Result<Response, Problem> {
@@ -147,6 +154,28 @@ pub(crate) async fn history_own(
         &of_connection(&app, &call.tenant, path).await?,
     )
     .await
+}
+
+pub(crate) async fn roll_back(
+    State(app): State<App>,
+    Path(path): Path<(String, String)>,
+    headers: HeaderMap,
+    call: TenantCall,
+    body: Body,
+) -> Result<Response, Problem> {
+    let target = of_tenant(&app, path)?;
+    restore(&app, &call.tenant, &target, &headers, body).await
+}
+
+pub(crate) async fn roll_back_own(
+    State(app): State<App>,
+    Path(path): Path<(String, String)>,
+    headers: HeaderMap,
+    call: TenantCall,
+    body: Body,
+) -> Result<Response, Problem> {
+    let target = of_connection(&app, &call.tenant, path).await?;
+    restore(&app, &call.tenant, &target, &headers, body).await
 }
 
 /// A tenant's document is tried on a record of the connection that the request chooses.
@@ -294,6 +323,45 @@ async fn versions(app: &Gateway, tenant: &Tenant, target: &Target) -> Result<Res
         StatusCode::OK,
         &json!({"result_count": result.len(), "result": result, "next_cursor": null}),
     )
+}
+
+/// Puts the document of an earlier version again: a version of its own, checked as any other that is put, since documents
+/// below it may have changed since.
+async fn restore(
+    app: &Gateway,
+    tenant: &Tenant,
+    target: &Target,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let wanted: Rollback =
+        typed(body::read_json(headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let Target {
+        level,
+        provider,
+        resource,
+    } = target;
+    let found = app
+        .store
+        .override_version(tenant, level, provider, resource, wanted.version)
+        .await;
+    let found = found.map_err(|error| match error {
+        StoreError::NotFound => Problem::new(
+            Code::ResourceNotFound,
+            format!("This override has no version {}.", wanted.version),
+        ),
+        other => other.into(),
+    })?;
+    match found.document {
+        Some(document) => keep(app, tenant, target, &document).await,
+        None => Err(invalid_key(
+            "version",
+            format!(
+                "Version {} took the override back: DELETE does that again.",
+                wanted.version
+            ),
+        )),
+    }
 }
 
 fn no_override(error: StoreError) -> Problem {

@@ -3,8 +3,12 @@
 pub(crate) mod admin;
 pub(crate) mod connect;
 pub(crate) mod connections;
+mod cookies;
 pub(crate) mod docs;
+pub(crate) mod events;
 pub(crate) mod health;
+mod mapping_form;
+pub(crate) mod mapping_page;
 pub(crate) mod mappings;
 pub(crate) mod meta;
 pub(crate) mod metrics;

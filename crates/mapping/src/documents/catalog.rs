@@ -1,6 +1,6 @@
 //! All documents together, and the plans made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,8 +19,12 @@ use crate::schema::ResourceSchema;
 
 /// Plans kept: connections with overrides of their own, in use.
 const PLANS_MAX: u64 = 10_000;
-/// Folders of `mappings/` that are no provider.
-const NOT_PROVIDERS: [&str; 2] = ["unified", "schema"];
+/// The folder of the shapes that callers see.
+const UNIFIED: &str = "unified";
+/// The folder of JSON Schemas for editors.
+const SCHEMAS: &str = "schema";
+/// What stands in `mappings/` and is no provider.
+const NOT_PROVIDERS: [&str; 3] = [UNIFIED, SCHEMAS, ""];
 /// The name of the shared shapes' digest: no provider can have it.
 const SHARED_DIGEST: &str = "shared shapes";
 /// What stands between a resource's name and that of a further document of it.
@@ -67,12 +71,23 @@ impl File {
         Self { path, text, digest }
     }
 
+    /// The topmost folder that it stands in; empty for a file beside them.
+    fn folder(&self) -> &str {
+        self.path.split_once('/').map_or("", |(folder, _)| folder)
+    }
+
     fn source(&self) -> Source<'_> {
         Source {
             name: &self.path,
             text: &self.text,
         }
     }
+}
+
+/// JSON Schemas of the documents, for editors: the name of each file and its text.
+pub fn editor_schemas() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = EMBEDDED.get_dir(SCHEMAS).into_iter().flat_map(Dir::files);
+    files.filter_map(|file| Some((file.path().file_name()?.to_str()?, file.contents_utf8()?)))
 }
 
 impl Catalog {
@@ -83,10 +98,22 @@ impl Catalog {
         Self::from_files(files)
     }
 
-    /// The documents of a folder of the same layout as `mappings/`.
+    /// The documents of a folder of the same layout as `mappings/`. With a `unified` folder in it, it stands for itself;
+    /// without, its providers stand beside those that ship, or in the place of one that has the same name.
     pub fn from_dir(folder: &Path) -> Result<Self, DocumentError> {
         let mut files = Vec::new();
         gather_folder(folder, folder, &mut files, 0)?;
+        let own: BTreeSet<String> = files.iter().map(|file| file.folder().to_owned()).collect();
+        if !own.iter().any(|name| !NOT_PROVIDERS.contains(&name.as_str())) {
+            let message =
+                "the folder holds no provider: a folder of the provider's name with provider.yaml in it";
+            return Err(DocumentError::new(&slashes(folder), None, message));
+        }
+        if !own.contains(UNIFIED) {
+            let mut shipped = Vec::new();
+            gather_embedded(&EMBEDDED, &mut shipped)?;
+            files.extend(shipped.into_iter().filter(|file| !own.contains(file.folder())));
+        }
         Self::from_files(files)
     }
 
@@ -137,7 +164,7 @@ impl Catalog {
             return Ok(());
         };
         let stem = stem.to_owned();
-        if folder == "unified" {
+        if folder == UNIFIED {
             let schema = unified::read_schema(&stem, file.source(), &self.shared)?;
             self.digests.insert(format!("shape of {stem}"), file.digest);
             self.schemas.insert(stem, Arc::new(schema));

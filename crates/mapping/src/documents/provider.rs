@@ -2,6 +2,7 @@
 
 mod batch;
 mod file;
+mod list;
 mod request;
 mod run;
 #[cfg(test)]
@@ -161,8 +162,6 @@ pub struct Api {
 pub enum QueryLanguage {
     /// A SOQL statement in a URL parameter.
     Soql,
-    /// Filters as URL parameters.
-    QueryString,
     /// A request that the document's own expression makes of filters, sorts and the page wanted.
     JsonBody,
 }
@@ -378,13 +377,13 @@ pub struct Fault {
     #[serde(default)]
     pub message: String,
     /// Provider names of the fields at fault.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list::list")]
     pub fields: Vec<String>,
     /// Whether the same call may succeed later.
     #[serde(default)]
     pub retryable: bool,
     /// Ids of the records that the provider thinks the same as the one to be written.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list::list")]
     pub duplicates: Vec<String>,
 }
 

@@ -1,8 +1,9 @@
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Fitter;
 use crate::Catalog;
 use crate::schema::{SchemaField, Shape};
+use crate::tree::{Fields, Tree};
 
 fn field(name: &str, shape: Shape) -> SchemaField {
     SchemaField {
@@ -14,18 +15,18 @@ fn field(name: &str, shape: Shape) -> SchemaField {
     }
 }
 
-fn fit(record: Value, fields: &[SchemaField], wanted: Option<&[String]>) -> (Value, Vec<String>) {
-    let Value::Object(record) = record else {
+fn fit(record: &Value, fields: &[SchemaField], wanted: Option<&[String]>) -> (Value, Vec<String>) {
+    let Tree::Object(record) = Tree::from(record) else {
         panic!("an object")
     };
     let mut fitter = Fitter::default();
     let fitted = fitter.record(record, fields, &|name| name == "known", wanted);
-    (fitted, fitter.into_warnings())
+    (fitted.into(), fitter.into_warnings())
 }
 
 fn one(shape: Shape, value: impl Into<Value>) -> (Value, usize) {
     let value: Value = value.into();
-    let (fitted, warnings) = fit(json!({ "x": value }), &[field("x", shape)], None);
+    let (fitted, warnings) = fit(&json!({ "x": value }), &[field("x", shape)], None);
     (fitted["x"].clone(), warnings.len())
 }
 
@@ -122,7 +123,7 @@ fn every_field_is_there_those_of_the_mapping_first() {
         },
         field("a", Shape::Text),
     ];
-    let (fitted, warnings) = fit(json!({"a": "1", "extra": 1, "known": 2}), &fields, None);
+    let (fitted, warnings) = fit(&json!({"a": "1", "extra": 1, "known": 2}), &fields, None);
     let text = serde_json::to_string(&fitted).unwrap();
     assert!(
         text.starts_with(r#"{"a":"1","extra":1,"known":2,"b":null,"list":[],"open":{}"#),
@@ -133,7 +134,7 @@ fn every_field_is_there_those_of_the_mapping_first() {
     assert!(warnings[0].contains("`extra`"));
     let wanted = ["a".to_owned(), "extra".to_owned()];
     assert_eq!(
-        fit(json!({"a": "1", "extra": 1}), &fields, Some(&wanted)).0,
+        fit(&json!({"a": "1", "extra": 1}), &fields, Some(&wanted)).0,
         json!({"a": "1", "extra": 1})
     );
 }
@@ -194,9 +195,7 @@ fn a_warning_is_said_once_and_holds_no_value() {
     let fields = [field("n", Shape::Integer)];
     let mut fitter = Fitter::default();
     for text in ["secret one", "secret two", "secret three"] {
-        let record: Map<String, Value> = [("n".to_owned(), json!(text)), ("odd".to_owned(), json!(text))]
-            .into_iter()
-            .collect();
+        let record = Fields::from_iter([("n", Tree::text(text)), ("odd", Tree::text(text))]);
         fitter.record(record, &fields, &|_| false, None);
     }
     let warnings = fitter.into_warnings();
@@ -209,8 +208,10 @@ fn a_warning_is_said_once_and_holds_no_value() {
 
 #[test]
 fn warnings_have_an_end() {
-    let record: Map<String, Value> = (0..1_000)
-        .map(|index| (format!("key_{index}"), json!(1)))
+    let names: Vec<String> = (0..1_000).map(|index| format!("key_{index}")).collect();
+    let record = names
+        .iter()
+        .map(|name| (name.as_str(), Tree::Bool(true)))
         .collect();
     let mut fitter = Fitter::default();
     fitter.record(record, &[], &|_| false, None);
@@ -222,11 +223,11 @@ fn a_fitted_record_fits_already() {
     let catalog = Catalog::embedded().unwrap();
     let schema = catalog.schema("contacts").unwrap();
     let (once, _) = fit(
-        json!({"id": "1", "phone_numbers": {"number": "1", "type": "work"}, "account": "001", "created_at": "2026-05-01T07:25:37.000+0000", "custom_fields": {"A__c": false}}),
+        &json!({"id": "1", "phone_numbers": {"number": "1", "type": "work"}, "account": "001", "created_at": "2026-05-01T07:25:37.000+0000", "custom_fields": {"A__c": false}}),
         &schema.fields,
         None,
     );
-    let (twice, warnings) = fit(once.clone(), &schema.fields, None);
+    let (twice, warnings) = fit(&once, &schema.fields, None);
     assert_eq!(once, twice);
     assert!(warnings.is_empty());
 }

@@ -127,7 +127,7 @@ fn of_kind(kind: FieldKind, text: &str) -> Option<Value> {
         }
         FieldKind::DateTime => Some(match epoch_ms(text) {
             Some(instant) => Value::String(write_instant(instant)),
-            None => fit::custom_datetime(text),
+            None => fit::custom_datetime(text).into(),
         }),
         FieldKind::Date => {
             let instant = epoch_ms(text)?;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::{Mapped, Method, Plan, ResponseInput};
 use crate::documents::Layer;
@@ -11,7 +11,8 @@ use crate::expression::{Allowance, Input};
 use crate::fit::{self, Fitter};
 use crate::functions;
 use crate::metadata::FieldKind;
-use crate::run::{kind_of, mapping_error, now_ms, shape_error};
+use crate::run::{mapping_error, now_ms, shape_error};
+use crate::tree::{Fields, Record, Tree};
 
 const PART: &str = "response_mapping";
 /// Of resources that have it: what a record's own reference fields point to, from the describe.
@@ -44,7 +45,7 @@ impl Plan {
         if raw_records.is_empty() {
             return Ok(Mapped::default());
         }
-        let mut records: Vec<Map<String, Value>> = raw_records.iter().map(|_| Map::new()).collect();
+        let mut records = vec![Fields::new(); raw_records.len()];
         let clocked = Clocked {
             started: Instant::now(),
             budget,
@@ -68,7 +69,7 @@ impl Plan {
             .zip(told)
             .map(|(mut record, (raw, original))| {
                 self.finish(&mut record, raw, original, input);
-                fitter.record(record, &self.schema.fields, &known, input.fields)
+                Record(fitter.record(record, &self.schema.fields, &known, input.fields))
             });
         let records = finished.collect();
         Ok(Mapped {
@@ -94,12 +95,13 @@ impl Plan {
         raw: &Value,
         raw_records: &[Value],
         clocked: &Clocked<'_>,
-    ) -> Result<Vec<Map<String, Value>>, MappingError> {
+    ) -> Result<Vec<Fields>, MappingError> {
         let answer = self.evaluate_response(layer, raw, raw_records.len(), clocked)?;
         match answer {
-            Some(Value::Object(record)) if raw_records.len() == 1 => return Ok(vec![record]),
-            Some(Value::Array(items))
-                if items.len() == raw_records.len() && items.iter().all(Value::is_object) =>
+            Some(Tree::Object(record)) if raw_records.len() == 1 => return Ok(vec![record]),
+            Some(Tree::List(items))
+                if items.len() == raw_records.len()
+                    && items.iter().all(|item| matches!(item, Tree::Object(_))) =>
             {
                 return Ok(items.into_iter().filter_map(into_object).collect());
             }
@@ -108,16 +110,16 @@ impl Plan {
         let each = raw_records
             .iter()
             .map(|raw| match self.evaluate_response(layer, raw, 1, clocked)? {
-                Some(Value::Object(record)) => Ok(record),
-                None | Some(Value::Null) => Ok(Map::new()),
-                Some(Value::Array(mut items)) if items.len() == 1 && items[0].is_object() => {
+                Some(Tree::Object(record)) => Ok(record),
+                None | Some(Tree::Null) => Ok(Fields::new()),
+                Some(Tree::List(mut items)) if matches!(items.as_slice(), [Tree::Object(_)]) => {
                     Ok(items.pop().and_then(into_object).unwrap_or_default())
                 }
                 Some(other) => Err(shape_error(
                     &layer.level,
                     PART,
                     "one object for each record",
-                    kind_of(&other),
+                    other.kind(),
                 )),
             });
         each.collect()
@@ -129,7 +131,7 @@ impl Plan {
         raw: &Value,
         records: usize,
         clocked: &Clocked<'_>,
-    ) -> Result<Option<Value>, MappingError> {
+    ) -> Result<Option<Tree>, MappingError> {
         let request_ms = clocked.budget.request_ms;
         let spent_ms = u64::try_from(clocked.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let left_ms = request_ms.saturating_sub(spent_ms);
@@ -154,7 +156,7 @@ impl Plan {
         ];
         layer
             .expression
-            .evaluate(
+            .evaluate_tree(
                 &Input {
                     fields: &fields,
                     strip: &self.strip,
@@ -166,18 +168,12 @@ impl Plan {
     }
 
     /// What no mapping needs to say: the short form, custom fields, the raw record.
-    fn finish(
-        &self,
-        record: &mut Map<String, Value>,
-        raw: &Value,
-        original: &Value,
-        input: &ResponseInput<'_>,
-    ) {
+    fn finish(&self, record: &mut Fields, raw: &Value, original: &Value, input: &ResponseInput<'_>) {
         for (name, path) in &self.field_map {
-            let value = at(raw, path).cloned().unwrap_or(Value::Null);
-            record.insert(name.clone(), value);
+            let value = at(raw, path).map_or(Tree::Null, Tree::from);
+            record.insert(name, value);
         }
-        if !record.contains_key("custom_fields")
+        if record.get("custom_fields").is_none()
             && let Value::Object(fields) = raw
         {
             let custom = fields
@@ -188,42 +184,45 @@ impl Plan {
                         (FieldKind::DateTime, Value::String(text)) => fit::custom_datetime(text),
                         _ => self.stripped(value),
                     };
-                    Some((name.clone(), value))
+                    Some((name.as_str(), value))
                 });
-            record.insert("custom_fields".to_owned(), Value::Object(custom.collect()));
+            record.push("custom_fields", Tree::Object(custom.collect()));
         }
         if self.schema.field(ASSOCIATIONS).is_some()
-            && !record.contains_key(ASSOCIATIONS)
+            && record.get(ASSOCIATIONS).is_none()
             && let Value::Object(fields) = raw
         {
             let points = |name: &str| (input.custom_fields)(name) == Some(FieldKind::Reference);
             let associations = fields
                 .iter()
                 .filter(|(name, value)| value.is_string() && points(name))
-                .map(|(name, id)| (name.clone(), json!({ "id": id })));
-            record.insert(ASSOCIATIONS.to_owned(), Value::Object(associations.collect()));
+                .map(|(name, id)| {
+                    let reference = Fields::from_iter([("id", id.into())]);
+                    (name.as_str(), Tree::Object(reference))
+                });
+            record.push(ASSOCIATIONS, Tree::Object(associations.collect()));
             // All fields of an object of the customer's own are custom.
-            let own = record.get("custom_fields").cloned().unwrap_or_default();
-            record.insert(FIELDS.to_owned(), own);
-            record.insert("object".to_owned(), Value::from(self.object.as_str()));
+            let own = record.get("custom_fields").cloned().unwrap_or(Tree::Null);
+            record.insert(FIELDS, own);
+            record.insert("object", Tree::text(&self.object));
         }
         if input.keep_remote_data {
-            record.insert("remote_data".to_owned(), self.stripped(original));
+            record.insert("remote_data", self.stripped(original));
         }
     }
 
     /// A copy without the keys that are not data, at any depth.
-    fn stripped(&self, raw: &Value) -> Value {
+    fn stripped(&self, raw: &Value) -> Tree {
         match raw {
             Value::Object(fields) => {
                 let kept = fields.iter().filter(|(name, _)| !self.strip.contains(name));
-                Value::Object(
-                    kept.map(|(name, value)| (name.clone(), self.stripped(value)))
+                Tree::Object(
+                    kept.map(|(name, value)| (name.as_str(), self.stripped(value)))
                         .collect(),
                 )
             }
-            Value::Array(items) => items.iter().map(|item| self.stripped(item)).collect(),
-            scalar => scalar.clone(),
+            Value::Array(items) => Tree::List(items.iter().map(|item| self.stripped(item)).collect()),
+            scalar => scalar.into(),
         }
     }
 }
@@ -237,9 +236,9 @@ fn list_of(raw: &Value) -> &[Value] {
     }
 }
 
-fn into_object(value: Value) -> Option<Map<String, Value>> {
+fn into_object(value: Tree) -> Option<Fields> {
     match value {
-        Value::Object(fields) => Some(fields),
+        Tree::Object(fields) => Some(fields),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::{
-    Budget, Catalog, FieldKind, Mapped, MappingError, Method, OverrideSource, Plan, QueryInput, ResponseInput,
+    Budget, Catalog, FieldKind, MappingError, Method, OverrideSource, Plan, QueryInput, ResponseInput,
 };
 
 const PUBLISHED: &str = include_str!("../../tests/golden/published.yaml");
@@ -31,12 +31,19 @@ fn plan(overrides: &[OverrideSource<'_>]) -> std::sync::Arc<Plan> {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// What a plan made of records, to be looked into.
+#[derive(Debug, PartialEq, Default)]
+struct Read {
+    records: Vec<Value>,
+    warnings: Vec<String>,
+}
+
 fn read_with(
     plan: &Plan,
     raw: &Value,
     fields: Option<&[String]>,
     remote: bool,
-) -> Result<Mapped, MappingError> {
+) -> Result<Read, MappingError> {
     let input = ResponseInput {
         query: &Value::Null,
         context: &json!({"instance_url": "https://acme.my.salesforce.com"}),
@@ -49,10 +56,14 @@ fn read_with(
         keep_remote_data: remote,
         fields,
     };
-    plan.records(Method::List, raw, &input, &BUDGET)
+    let mapped = plan.records(Method::List, raw, &input, &BUDGET)?;
+    Ok(Read {
+        records: mapped.records.into_iter().map(Value::from).collect(),
+        warnings: mapped.warnings,
+    })
 }
 
-fn read(plan: &Plan, raw: &Value) -> Mapped {
+fn read(plan: &Plan, raw: &Value) -> Read {
     read_with(plan, raw, None, false).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -223,8 +234,8 @@ fn contacts_are_read_whole() {
 fn one_record_and_a_list_of_one_are_read_alike() {
     let plan = plan(&[]);
     assert_eq!(read(&plan, &contact()), read(&plan, &json!([contact()])));
-    assert_eq!(read(&plan, &json!([])), Mapped::default());
-    assert_eq!(read(&plan, &Value::Null), Mapped::default());
+    assert_eq!(read(&plan, &json!([])), Read::default());
+    assert_eq!(read(&plan, &Value::Null), Read::default());
 }
 
 #[test]

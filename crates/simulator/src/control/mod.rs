@@ -38,5 +38,6 @@ pub(crate) mod clock;
 pub(crate) mod counters;
 pub(crate) mod faults;
 pub(crate) mod hostile;
+pub(crate) mod query_log;
 pub(crate) mod routes;
 pub(crate) mod settings;

@@ -9,6 +9,7 @@ use super::locators::{Kept, Locator};
 use super::reply::{Answer, Reply};
 use super::router::Context;
 use crate::org::QueryRows;
+use crate::query::read_soql;
 
 /// Rows per page of a narrow select, and the most `batchSize` may ask for.
 const PAGE_ROWS: usize = 2_000;
@@ -29,6 +30,9 @@ pub(crate) fn query(context: &Context<'_>, all_rows: bool) -> Answer {
             "A query string has to be specified",
         ));
     };
+    if let Some(log) = &context.simulator.query_log {
+        log.note("soql", soql, read_soql);
+    }
     let org = &context.simulator.org;
     let rows = org
         .query(&context.caller, soql, all_rows, &context.version)

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::reply::{Answer, Reply};
 use super::router::Context;
 use super::{errors, json};
+use crate::query::read_sosl;
 
 fn found(context: &Context<'_>, rows: Vec<Value>) -> Reply {
     if context.version_number() < 37 {
@@ -23,6 +24,9 @@ pub(crate) fn search(context: &Context<'_>) -> Answer {
             "No search term found. The search term must be enclosed in braces.",
         ));
     };
+    if let Some(log) = &context.simulator.query_log {
+        log.note("sosl", sosl, read_sosl);
+    }
     context
         .simulator
         .org

@@ -10,6 +10,7 @@ use super::locators::Locators;
 use crate::control::clock::Clock;
 use crate::control::counters::Counters;
 use crate::control::faults::FaultBoard;
+use crate::control::query_log::QueryLog;
 use crate::control::settings::Settings;
 use crate::hubspot::portal::Portal;
 use crate::oauth::grants::{Grant, Store};
@@ -38,6 +39,8 @@ pub(crate) struct Simulator {
     pub(crate) writes: Mutex<()>,
     /// Last change of the schema, Unix milliseconds: `Last-Modified` of describes.
     pub(crate) schema_changed_ms: AtomicI64,
+    /// Where statements are kept for other readers.
+    pub(crate) query_log: Option<QueryLog>,
     initial: Settings,
     settings: Mutex<Settings>,
     faults: Mutex<FaultBoard>,
@@ -59,6 +62,7 @@ impl Simulator {
         (client_id, client_secret): (String, String),
         redirect_uris: Vec<String>,
         settings: Settings,
+        query_log: Option<QueryLog>,
         seed: u64,
     ) -> Self {
         let clock = Clock::default();
@@ -73,6 +77,7 @@ impl Simulator {
             random: Random::new(seed),
             writes: Mutex::new(()),
             schema_changed_ms,
+            query_log,
             initial: settings.clone(),
             settings: Mutex::new(settings),
             faults: Mutex::default(),

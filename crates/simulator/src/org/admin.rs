@@ -176,7 +176,7 @@ pub(crate) fn add(state: &mut State, object: &str, spec: &Value) -> Result<(), S
     }
     if matches!(
         spec.kind,
-        Kind::Id | Kind::Address | Kind::Base64 | Kind::Combobox
+        Kind::Id | Kind::Address | Kind::Location | Kind::Base64 | Kind::Combobox
     ) {
         return Err(format!("a custom field cannot be of type {}", spec.kind.name()));
     }

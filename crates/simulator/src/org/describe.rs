@@ -114,6 +114,8 @@ fn soap_type(kind: Kind) -> &'static str {
         Kind::Date => "xsd:date",
         Kind::Datetime => "xsd:dateTime",
         Kind::Address => "urn:address",
+        Kind::Location => "urn:location",
+        Kind::Time => "xsd:time",
         Kind::Base64 => "xsd:base64Binary",
         _ => "xsd:string",
     }
@@ -188,6 +190,10 @@ fn field_json(field: &Field) -> Value {
         "relationshipOrder",
     ] {
         out.insert(key.to_owned(), Value::Null);
+    }
+    if field.kind == Kind::Encryptedstring {
+        out.insert("mask".to_owned(), json!("*"));
+        out.insert("maskType".to_owned(), json!("all"));
     }
     let picks: Vec<Value> = field.picklist.iter().map(pick_json).collect();
     for (key, value) in [

@@ -1,5 +1,7 @@
 //! The objects of an org, read from the compact files under `data/objects`.
 
+pub(crate) mod wide;
+
 use std::collections::HashMap;
 
 use serde::Deserialize;
@@ -60,6 +62,9 @@ pub(crate) enum Kind {
     Reference,
     Address,
     Base64,
+    Time,
+    Location,
+    Encryptedstring,
 }
 
 impl Kind {
@@ -85,6 +90,9 @@ impl Kind {
             Self::Reference => "reference",
             Self::Address => "address",
             Self::Base64 => "base64",
+            Self::Time => "time",
+            Self::Location => "location",
+            Self::Encryptedstring => "encryptedstring",
         }
     }
 
@@ -106,7 +114,13 @@ impl Kind {
                 | Self::Multipicklist
                 | Self::Combobox
                 | Self::Base64
+                | Self::Encryptedstring
         )
+    }
+
+    /// Made of other fields, whose cells hold it.
+    pub(crate) fn is_compound(self) -> bool {
+        matches!(self, Self::Address | Self::Location)
     }
 
     /// Values are record ids.
@@ -221,7 +235,7 @@ impl Field {
 
     /// An admin's field, not Salesforce's.
     pub(crate) fn is_custom(&self) -> bool {
-        self.name.ends_with("__c") || self.name.ends_with("__pc")
+        ["__c", "__pc", "__s"].iter().any(|end| self.name.ends_with(end))
     }
 
     /// Points at more than one object.
@@ -278,9 +292,9 @@ pub(crate) struct Object {
     pub(crate) when: Option<String>,
     #[serde(skip)]
     by_name: HashMap<String, usize>,
-    /// Slot of a compound address to the keys and slots of its parts, in the order they are printed.
+    /// Slot of a compound field to the keys and slots of its parts, in the order they are printed.
     #[serde(skip)]
-    addresses: HashMap<usize, Vec<(&'static str, usize)>>,
+    compounds: HashMap<usize, Vec<(&'static str, usize)>>,
 }
 
 /// Keys of a compound address and the end of the field name each is read from.
@@ -296,6 +310,9 @@ const ADDRESS_PARTS: [(&str, &str); 10] = [
     ("stateCode", "StateCode"),
     ("street", "Street"),
 ];
+
+/// The same of a geolocation.
+const LOCATION_PARTS: [(&str, &str); 2] = [("latitude", "__Latitude__s"), ("longitude", "__Longitude__s")];
 
 impl Object {
     /// Place of a field, by API name without case.
@@ -333,9 +350,9 @@ impl Object {
         self.flags.iter().any(|own| own == key)
     }
 
-    /// Keys and slots of the parts of the compound address at a slot.
-    pub(crate) fn address_parts(&self, slot: usize) -> &[(&'static str, usize)] {
-        self.addresses.get(&slot).map_or(&[], Vec::as_slice)
+    /// Keys and slots of the parts of the compound field at a slot.
+    pub(crate) fn compound_parts(&self, slot: usize) -> &[(&'static str, usize)] {
+        self.compounds.get(&slot).map_or(&[], Vec::as_slice)
     }
 
     /// First three characters of the ids.
@@ -349,17 +366,20 @@ impl Object {
             .live_fields()
             .map(|(slot, field)| (field.name.to_ascii_lowercase(), slot))
             .collect();
-        let parts = |name: &str| {
-            let prefix = name.strip_suffix("Address").unwrap_or(name);
-            let part = |(key, end): (&'static str, &str)| {
-                self.slot(&format!("{prefix}{end}")).map(|slot| (key, slot))
+        let parts = |field: &Field| -> Vec<(&'static str, usize)> {
+            let (prefix, ends) = match field.kind {
+                Kind::Location => (field.name.strip_suffix("__c"), LOCATION_PARTS.as_slice()),
+                _ => (field.name.strip_suffix("Address"), ADDRESS_PARTS.as_slice()),
             };
-            ADDRESS_PARTS.into_iter().filter_map(part).collect()
+            let prefix = prefix.unwrap_or(&field.name);
+            let part =
+                |(key, end): &(&'static str, &str)| Some((*key, self.slot(&format!("{prefix}{end}"))?));
+            ends.iter().filter_map(part).collect()
         };
-        self.addresses = self
+        self.compounds = self
             .live_fields()
-            .filter(|(_, field)| field.kind == Kind::Address)
-            .map(|(slot, field)| (slot, parts(&field.name)))
+            .filter(|(_, field)| field.kind.is_compound())
+            .map(|(slot, field)| (slot, parts(field)))
             .collect();
     }
 }
@@ -393,7 +413,7 @@ pub(crate) fn objects(options: &OrgOptions) -> Vec<Object> {
         object
             .fields
             .retain(|field| exists(field.when.as_deref(), options));
-        if options.multi_currency && object.slot_of_amounts() {
+        if options.multi_currency && object.has_currency() {
             object.fields.push(currency_field());
         }
         if matches!(
@@ -401,21 +421,51 @@ pub(crate) fn objects(options: &OrgOptions) -> Vec<Object> {
             "Account" | "Contact" | "Lead" | "Opportunity"
         ) {
             for number in 0..options.extra_custom_fields.min(800) {
-                object.fields.push(extra_field(number));
+                if options.every_field_kind {
+                    object.fields.extend(wide::fields(number));
+                } else {
+                    object.fields.push(extra_field(number));
+                }
             }
         }
-        object.reindex();
     }
+    if options.person_accounts {
+        person_fields(&mut objects);
+    }
+    if options.every_field_kind {
+        wide::relate(&mut objects);
+    }
+    objects.iter_mut().for_each(Object::reindex);
     objects
+}
+
+/// Each custom field of contacts stands on accounts too, for those that are persons.
+fn person_fields(objects: &mut [Object]) {
+    let contact = objects.iter().find(|object| object.name == "Contact");
+    let fields = contact.map_or(&[][..], |contact| &contact.fields);
+    let twins: Vec<Field> = fields.iter().filter_map(wide::of_person).collect();
+    if let Some(account) = objects.iter_mut().find(|object| object.name == "Account") {
+        account.fields.extend(twins);
+    }
 }
 
 impl Object {
     /// Whether a multi-currency org adds `CurrencyIsoCode` here.
-    fn slot_of_amounts(&self) -> bool {
+    fn has_currency(&self) -> bool {
         self.name.ends_with("__c")
             || matches!(
                 self.name.as_str(),
-                "Account" | "Contact" | "Lead" | "Opportunity" | "Campaign" | "Case"
+                "Account"
+                    | "Contact"
+                    | "Lead"
+                    | "Opportunity"
+                    | "OpportunityContactRole"
+                    | "Campaign"
+                    | "CampaignMember"
+                    | "Case"
+                    | "Task"
+                    | "Event"
+                    | "User"
             )
     }
 }

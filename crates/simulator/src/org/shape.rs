@@ -22,7 +22,8 @@ pub(crate) fn attributes(object: &str, id: RecordId, version: &str) -> Value {
 pub(crate) fn field(table: &Table, row: &Row, slot: usize, version: &str) -> Value {
     let field = &table.object.fields[slot];
     match field.kind {
-        Kind::Address => address(table, row, slot),
+        kind if kind.is_compound() => compound(table, row, slot),
+        Kind::Encryptedstring => masked(row.cell(slot)),
         Kind::Base64 if !row.cell(slot).is_null() => Value::String(format!(
             "/services/data/v{version}/sobjects/{}/{}/{}",
             table.object.name, row.id, field.name
@@ -32,9 +33,16 @@ pub(crate) fn field(table: &Table, row: &Row, slot: usize, version: &str) -> Val
     }
 }
 
+/// What users without the permission to see encrypted data are shown.
+fn masked(cell: &Cell) -> Value {
+    cell.as_text().map_or(Value::Null, |text| {
+        Value::String("*".repeat(text.chars().count()))
+    })
+}
+
 /// The compound of `…Street`, `…City` and so on; null when all parts are.
-fn address(table: &Table, row: &Row, slot: usize) -> Value {
-    let parts = table.object.address_parts(slot);
+fn compound(table: &Table, row: &Row, slot: usize) -> Value {
+    let parts = table.object.compound_parts(slot);
     if parts.iter().all(|(_, part)| row.cell(*part).is_null()) {
         return Value::Null;
     }
@@ -74,8 +82,8 @@ pub(crate) fn raw(table: &Table, row: &Row) -> Value {
     if let Some(out) = out.as_object_mut() {
         for (slot, field) in table.object.live_fields() {
             let cell = row.cell(slot);
-            let value = if field.kind == Kind::Address {
-                address(table, row, slot)
+            let value = if field.kind.is_compound() {
+                compound(table, row, slot)
             } else {
                 cell.to_json()
             };

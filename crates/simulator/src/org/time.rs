@@ -75,6 +75,13 @@ pub(crate) fn parse_date(text: &str) -> Option<i64> {
     real.then(|| days_from_civil(year, month, day))
 }
 
+/// Reads `HH:MM:SS[.fff][Z]`, and writes it as the wire does: `10:00:00.000Z`.
+pub(crate) fn parse_time(text: &str) -> Option<String> {
+    let clock = text.strip_suffix(['Z', 'z']).unwrap_or(text);
+    let ms = parse_datetime(&format!("1970-01-01T{clock}Z"))?;
+    Some(format!("{}Z", format_datetime(ms).get(11..23)?))
+}
+
 /// Reads `YYYY-MM-DDTHH:MM[:SS[.fff]]` followed by `Z`, `±HH:MM` or `±HHMM`.
 pub(crate) fn parse_datetime(text: &str) -> Option<i64> {
     let (date, time) = text.split_once(['T', 't'])?;

@@ -27,7 +27,10 @@ pub struct OrgOptions {
     pub events: usize,
     /// That many more custom fields on Account, Contact, Lead and Opportunity, with long API names (0 to 800).
     pub extra_custom_fields: usize,
-    /// Account carries the person-account fields and a share of the accounts are persons.
+    /// The extra custom fields are of every type that an admin can make, some with names and values that trip readers up,
+    /// and rows fill a part of them; else they are long-named, plain and empty.
+    pub every_field_kind: bool,
+    /// Account carries the person-account fields and a share of the accounts are persons, each with its contact.
     pub person_accounts: bool,
     /// Records carry `CurrencyIsoCode` and `CurrencyType` can be queried.
     pub multi_currency: bool,
@@ -51,6 +54,7 @@ impl Default for OrgOptions {
             tasks: 800,
             events: 300,
             extra_custom_fields: 0,
+            every_field_kind: false,
             person_accounts: false,
             multi_currency: false,
             state_country_picklists: false,

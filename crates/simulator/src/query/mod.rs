@@ -11,6 +11,7 @@ mod plan;
 mod resolve;
 mod run;
 mod sosl;
+mod statement;
 mod test;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::org::state::{Row, State};
 use crate::org::{ApiError, Caller, QueryRows};
 
 pub(crate) use sosl::{parameterized_search, search};
+pub use statement::{Statement, read_soql, read_sosl};
 
 /// What a query found: rows still to be shaped, or aggregates already shaped.
 #[derive(Debug)]

@@ -193,8 +193,8 @@ impl Resolver<'_> {
             return Ok(());
         };
         let field = &self.state.tables[place].object.fields[*slot];
-        // Salesforce marks compound addresses filterable for DISTANCE() only.
-        if field.has(letter) && field.kind != Kind::Address {
+        // Salesforce marks compound fields filterable for DISTANCE() only.
+        if field.has(letter) && !field.kind.is_compound() {
             return Ok(());
         }
         let message = format!("field '{}' can not be {verb} in a query call", field.name);

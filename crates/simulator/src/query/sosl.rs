@@ -45,7 +45,7 @@ impl Group {
     fn holds(self, table: &Table, slot: usize) -> bool {
         let field = &table.object.fields[slot];
         match self {
-            Self::All => field.kind.is_text() && !matches!(field.kind, Kind::Base64),
+            Self::All => field.kind.is_text() && !matches!(field.kind, Kind::Base64 | Kind::Encryptedstring),
             Self::Name => {
                 matches!(field.name.as_str(), "FirstName" | "LastName")
                     || Some(slot) == table.object.name_slot()
@@ -93,6 +93,28 @@ fn find_clause(sosl: &str) -> Result<(String, usize), ApiError> {
     Err(no_term())
 }
 
+/// The raw term, and the statement with blanks in its place: the term may hold anything, and positions stay true.
+fn split(sosl: &str) -> Result<(String, String), ApiError> {
+    if sosl.chars().count() > LONGEST_CHARACTERS {
+        return Err(malformed(
+            "SOSL statements cannot be longer than 100000 characters.",
+        ));
+    }
+    let (raw, rest_at) = find_clause(sosl)?;
+    let blanked: String = sosl[..rest_at]
+        .chars()
+        .map(|letter| if letter == '\n' { '\n' } else { ' ' })
+        .collect();
+    Ok((raw, format!("{blanked}{}", &sosl[rest_at..])))
+}
+
+/// Reads SOSL without running it: the raw term, and the statement with blanks in its place.
+pub(crate) fn read(sosl: &str) -> Result<(String, String), ApiError> {
+    let (raw, source) = split(sosl)?;
+    statement(&source)?;
+    Ok((raw, source))
+}
+
 /// Runs SOSL as a user: the `searchRecords`.
 pub(crate) fn search(
     state: &State,
@@ -101,29 +123,9 @@ pub(crate) fn search(
     version: &str,
     now_ms: i64,
 ) -> Result<Vec<Value>, ApiError> {
-    if sosl.chars().count() > LONGEST_CHARACTERS {
-        return Err(malformed(
-            "SOSL statements cannot be longer than 100000 characters.",
-        ));
-    }
-    let (raw, rest_at) = find_clause(sosl)?;
+    let (raw, source) = split(sosl)?;
     let term = Term::read(&raw).map_err(|message| malformed(&message))?;
-    // The term may hold anything; the parser sees blanks in its place so that positions stay true.
-    let blanked: String = sosl[..rest_at]
-        .chars()
-        .map(|letter| if letter == '\n' { '\n' } else { ' ' })
-        .collect();
-    let source = format!("{blanked}{}", &sosl[rest_at..]);
-    let statement = statement(&source).map_err(|error| {
-        if error.code == "MALFORMED_QUERY" {
-            ApiError {
-                code: "MALFORMED_SEARCH".to_owned(),
-                ..error
-            }
-        } else {
-            error
-        }
-    })?;
+    let statement = statement(&source)?;
     let resolver = Resolver {
         state,
         user: State::user(caller),
@@ -170,6 +172,19 @@ fn item(field: &str, at: usize) -> Item {
 }
 
 fn statement(source: &str) -> Result<Statement, ApiError> {
+    clauses(source).map_err(|error| {
+        if error.code == "MALFORMED_QUERY" {
+            ApiError {
+                code: "MALFORMED_SEARCH".to_owned(),
+                ..error
+            }
+        } else {
+            error
+        }
+    })
+}
+
+fn clauses(source: &str) -> Result<Statement, ApiError> {
     let mut parser = Parser::new(source)?;
     let mut group = Group::All;
     if parser.take_word("IN") {

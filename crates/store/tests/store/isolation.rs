@@ -3,8 +3,8 @@
 use model::{ConnectionId, OsRandom};
 use sqlx::{Connection as _, PgConnection, Row as _};
 use store::{
-    ConnectionFilter, IdempotencyClaim, IdempotencyRequest, NewConnectSession, NewCredentials, OverrideLevel,
-    RefreshRelease, Refreshed, StoreError, Tenant,
+    ConnectionFilter, IdempotencyClaim, IdempotencyRequest, NewConnectSession, NewCredentials,
+    NewMappingSession, OverrideLevel, RefreshRelease, Refreshed, StoreError, Tenant,
 };
 
 use crate::support::{World, connection, credentials, on_both_databases, tenant, tokens};
@@ -37,6 +37,11 @@ async fn answers(store: &store::Store, tenant: &Tenant, id: &ConnectionId) -> Ve
         return_to: None,
         connection_id: Some(id.clone()),
     };
+    let page = NewMappingSession {
+        connection_id: id.clone(),
+        resources: Vec::new(),
+        return_to: None,
+    };
     vec![
         error(store.connection(tenant, id).await),
         error(store.tokens(tenant, id).await),
@@ -57,6 +62,16 @@ async fn answers(store: &store::Store, tenant: &Tenant, id: &ConnectionId) -> Ve
                 .put_override(tenant, &level, "testcrm", "contacts", "evil: 1")
                 .await,
         ),
+        error(
+            store
+                .replace_override(tenant, &level, "testcrm", "contacts", "evil: 1", 1)
+                .await,
+        ),
+        error(
+            store
+                .override_version(tenant, &level, "testcrm", "contacts", 1)
+                .await,
+        ),
         error(store.delete_override(tenant, &level, "testcrm", "contacts").await),
         error(store.get_override(tenant, &level, "testcrm", "contacts").await),
         error(
@@ -65,6 +80,7 @@ async fn answers(store: &store::Store, tenant: &Tenant, id: &ConnectionId) -> Ve
                 .await,
         ),
         error(store.create_connect_session(tenant, session, 1_000).await),
+        error(store.create_mapping_session(tenant, page, 1_000).await),
         error(
             store
                 .claim_idempotency_key(

@@ -12,9 +12,11 @@ mod support;
 
 mod connect;
 mod connections;
+mod events;
 mod idempotency;
 mod isolation;
 mod keys;
+mod mapping_sessions;
 mod opening;
 mod overrides;
 mod redis_tests;

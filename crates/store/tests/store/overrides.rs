@@ -9,6 +9,8 @@ on_both_databases!(
     overrides_apply_tenant_first_and_follow_every_change,
     simultaneous_puts_get_versions_of_their_own,
     a_document_too_long_is_refused,
+    a_version_that_was_not_seen_is_not_written_over,
+    one_version_is_found_by_its_number,
 );
 
 async fn versions_count_on_through_a_deletion(world: &World) {
@@ -156,4 +158,88 @@ async fn a_document_too_long_is_refused(world: &World) {
         .put_override(&tenant, &OverrideLevel::Tenant, "testcrm", "contacts", "a: \0")
         .await;
     assert!(matches!(nul, Err(StoreError::Invalid { .. })));
+}
+
+async fn a_version_that_was_not_seen_is_not_written_over(world: &World) {
+    let store = world.store().await;
+    let (own, other) = (tenant(&store).await, tenant(&store).await);
+    let level = OverrideLevel::Connection(connection(&store, &own).await.id);
+    let replace = |document: &'static str, seen: i64| {
+        store.replace_override(&own, &level, "testcrm", "contacts", document, seen)
+    };
+    let is_conflict = |answer: Result<_, StoreError>| matches!(answer, Err(StoreError::Conflict { .. }));
+    assert!(is_conflict(replace("a: 0", 1).await), "nothing stands there");
+    assert_eq!(replace("a: 1", 0).await.unwrap().version, 1);
+    assert!(is_conflict(replace("a: 2", 0).await), "something stands there");
+    assert_eq!(replace("a: 2", 1).await.unwrap().version, 2);
+    assert!(is_conflict(replace("a: 3", 1).await), "it has changed");
+    assert_not_found(
+        store
+            .replace_override(&other, &level, "testcrm", "contacts", "evil: 1", 2)
+            .await,
+    );
+    let present = store
+        .get_override(&own, &level, "testcrm", "contacts")
+        .await
+        .unwrap();
+    assert_eq!((present.version, present.document.as_str()), (2, "a: 2"));
+    store
+        .delete_override(&own, &level, "testcrm", "contacts")
+        .await
+        .unwrap();
+    assert!(is_conflict(replace("a: 4", 2).await), "it was taken back");
+    assert_eq!(replace("a: 4", 0).await.unwrap().version, 4);
+
+    let races = (0..10).map(|index| {
+        let (store, own, level) = (store.clone(), own.clone(), level.clone());
+        tokio::spawn(async move {
+            let document = format!("n: {index}");
+            let raced = store.replace_override(&own, &level, "testcrm", "contacts", &document, 4);
+            raced.await.is_ok()
+        })
+    });
+    let mut won = 0;
+    for race in races.collect::<Vec<_>>() {
+        won += usize::from(race.await.unwrap());
+    }
+    assert_eq!(won, 1, "of all who saw one version one writes the next");
+}
+
+async fn one_version_is_found_by_its_number(world: &World) {
+    let store = world.store().await;
+    let (own, other) = (tenant(&store).await, tenant(&store).await);
+    let level = OverrideLevel::Tenant;
+    for document in ["a: 1", "a: 2"] {
+        store
+            .put_override(&own, &level, "testcrm", "contacts", document)
+            .await
+            .unwrap();
+    }
+    store
+        .delete_override(&own, &level, "testcrm", "contacts")
+        .await
+        .unwrap();
+    for (version, document) in [(1, Some("a: 1")), (2, Some("a: 2")), (3, None)] {
+        let found = store
+            .override_version(&own, &level, "testcrm", "contacts", version)
+            .await;
+        assert_eq!(found.unwrap().document.as_deref(), document);
+    }
+    for version in [0, 4, -1, i64::MAX] {
+        assert_not_found(
+            store
+                .override_version(&own, &level, "testcrm", "contacts", version)
+                .await,
+        );
+    }
+    assert_not_found(
+        store
+            .override_version(&own, &level, "testcrm", "accounts", 1)
+            .await,
+    );
+    assert_not_found(
+        store
+            .override_version(&other, &level, "testcrm", "contacts", 1)
+            .await,
+    );
 }

@@ -10,6 +10,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use url::Url;
 
+use super::answers;
+
 #[derive(Clone)]
 pub(crate) struct Client(Hyper<HttpConnector, Full<Bytes>>);
 
@@ -51,13 +53,19 @@ impl Client {
     }
 
     pub(crate) async fn request(&self, request: http::Request<Full<Bytes>>) -> Option<Reply> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let (head, body) = self.0.request(request).await.ok()?.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
-        Some(Reply {
+        let reply = Reply {
             status: head.status.as_u16(),
             headers: head.headers,
             body,
-        })
+        };
+        let query = uri.query().unwrap_or_default();
+        if let Err(wrong) = answers::check(method.as_str(), uri.path(), query, &reply) {
+            panic!("{method} {uri} is not answered as described: {wrong}\n{reply:?}");
+        }
+        Some(reply)
     }
 
     pub(crate) async fn send(

@@ -3,14 +3,18 @@
 //! Every test that can runs on both databases: `both!(name)` makes `name::sqlite` and `name::postgres`. Without
 //! `CROSSWALK_TEST_POSTGRES_URL` and `CROSSWALK_TEST_REDIS_URL` (`./test` sets both) the latter says that it skips.
 
+pub(crate) mod answers;
 pub(crate) mod client;
+pub(crate) mod org;
 pub(crate) mod process;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 pub(crate) use client::{Client, Reply};
 pub(crate) use process::Gateway;
@@ -59,6 +63,11 @@ pub(crate) fn redis_url() -> Option<String> {
     variable("CROSSWALK_TEST_REDIS_URL")
 }
 
+/// Where the simulated orgs of all tests keep what they are asked, for `./test` to show it to other parsers.
+pub(crate) fn query_log() -> Option<String> {
+    variable("CROSSWALK_TEST_QUERY_LOG")
+}
+
 pub(crate) fn redis_binary() -> Option<String> {
     variable("CROSSWALK_TEST_REDIS_BIN")
 }
@@ -79,18 +88,10 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(backend: Backend) -> Self {
-        let org = simulator::OrgOptions {
-            accounts: 60,
-            contacts: 250,
-            leads: 20,
-            opportunities: 20,
-            cases: 10,
-            tasks: 10,
-            events: 10,
-            ..simulator::OrgOptions::default()
-        };
+        let org = if org::is_wide() { org::wide() } else { org::plain() };
         let simulator = simulator::Options {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            query_log: query_log().map(PathBuf::from),
             org,
             ..simulator::Options::default()
         };
@@ -188,7 +189,11 @@ impl World {
     pub(crate) async fn build(plan: Plan) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a directory"));
         let database = Database::create(&plan, directory.path()).await;
+        let is_closed = plan.simulator.org.every_field_kind;
         let simulator = simulator::start(plan.simulator).await.expect("a simulator");
+        if is_closed {
+            org::hide_fields(simulator.org());
+        }
         let operator_key = "operator-key-of-the-end-to-end-tests".to_owned();
         let mut world = Self {
             client: Client::new(),
@@ -214,6 +219,25 @@ impl World {
         let gateway = Gateway::start(self, index).await;
         self.gateways.push(gateway);
         index
+    }
+
+    /// Changes rows behind the gateways' back; answers how many.
+    pub(crate) async fn tamper(&self, sql: &'static str) -> u64 {
+        let url = &self.database.url;
+        match self.database.backend {
+            Backend::Sqlite => {
+                let mut database = sqlx::SqliteConnection::connect(url).await.expect("SQLite");
+                let done = sqlx::query(sql).execute(&mut database).await;
+                done.expect("a change").rows_affected()
+            }
+            Backend::Postgres => {
+                let mut database = sqlx::PgConnection::connect(url).await.expect("Postgres");
+                let wall = sqlx::query("SELECT set_config('app.tenant_id', '*operator*', false)");
+                wall.execute(&mut database).await.expect("a setting");
+                let done = sqlx::query(sql).execute(&mut database).await;
+                done.expect("a change").rows_affected()
+            }
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

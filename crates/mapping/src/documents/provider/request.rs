@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::ProviderDocument;
+use super::list::list;
 use super::run::{SLOW, evaluate};
 use crate::error::{BASE_LEVEL, MappingError};
 use crate::expression::Expression;
@@ -71,7 +72,7 @@ pub struct Refusal {
     /// What is wrong with it.
     pub message: String,
     /// What would be accepted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     pub allowed: Vec<String>,
 }
 
@@ -86,7 +87,7 @@ struct Answer {
     parameters: Map<String, Value>,
     #[serde(default)]
     body: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     warnings: Vec<String>,
     #[serde(default)]
     refused: Option<Refusal>,

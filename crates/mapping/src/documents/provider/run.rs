@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use model::Secret;
 
 use super::file::QuotaHeader;
+use super::list::list;
 use super::{FAULT_CODES, Fault, LongReply, ProviderDocument, Quota, TokenFacts, TokenFault};
 use crate::error::{BASE_LEVEL, MappingError};
 use crate::expression::{Allowance, Expression, Input};
@@ -152,6 +153,7 @@ impl ProviderDocument {
             name: Option<String>,
             #[serde(default)]
             label: Option<String>,
+            #[serde(deserialize_with = "list")]
             fields: Vec<FieldMetadata>,
             #[serde(default)]
             children: Vec<ChildMetadata>,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{FAULT_CODES, ProviderDocument, TokenFault};
+use super::{FAULT_CODES, Fault, ProviderDocument, TokenFault};
 use crate::metadata::FieldKind;
 use crate::{Catalog, DocumentError};
 
@@ -611,4 +611,15 @@ fn a_provider_file_with_a_mistake_names_its_place() {
         let error = folder(&text.replacen(from, to, 1)).expect_err(to).to_string();
         assert!(error.contains(words), "{to}: {error}");
     }
+}
+
+#[test]
+fn one_item_of_a_list_needs_no_list() {
+    let fault = |answer: Value| serde_json::from_value::<Fault>(answer).unwrap();
+    let told = |fields: Value| fault(json!({"code": "conflict", "fields": fields})).fields;
+    assert_eq!(told(json!("mail")), ["mail"]);
+    assert_eq!(told(json!(["mail", "name"])), ["mail", "name"]);
+    assert_eq!(told(Value::Null), Vec::<String>::new());
+    assert_eq!(fault(json!({"code": "conflict"})).fields, Vec::<String>::new());
+    assert!(serde_json::from_value::<Fault>(json!({"code": "conflict", "fields": [{}]})).is_err());
 }

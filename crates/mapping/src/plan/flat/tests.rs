@@ -166,7 +166,8 @@ fn read(plan: &Plan, raw: &Value) -> Vec<Value> {
         keep_remote_data: true,
         fields: None,
     };
-    plan.records(Method::List, raw, &input, &BUDGET).unwrap().records
+    let mapped = plan.records(Method::List, raw, &input, &BUDGET).unwrap();
+    mapped.records.into_iter().map(Value::from).collect()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::super::ids::RecordId;
 use super::super::lookup;
 use super::super::schema::{Field, Kind, flag};
 use super::super::state::State;
-use super::super::time::{parse_date, parse_datetime};
+use super::super::time::{parse_date, parse_datetime, parse_time};
 use super::super::types::ApiError;
 
 /// What a body writes, in its order.
@@ -223,7 +223,8 @@ pub(crate) fn cell(field: &Field, value: &Value) -> Result<Cell, ApiError> {
             Kind::Id | Kind::Reference => RecordId::parse(text)
                 .map(Cell::Id)
                 .ok_or_else(|| wrong_id(field, text)),
-            Kind::Address => Err(wrong()),
+            Kind::Address | Kind::Location => Err(wrong()),
+            Kind::Time => parse_time(text).map(|text| Cell::text(&text)).ok_or_else(wrong),
             _ => Ok(Cell::text(text)),
         };
     }

@@ -6,6 +6,7 @@ use super::super::cell::Cell;
 use super::super::ids::RecordId;
 use super::super::state::{Row, State};
 use super::super::types::{ApiError, Caller};
+use super::person;
 use super::write::find_target;
 
 /// Deletes a row and, through cascading relationships, its children; other children lose the reference.
@@ -21,6 +22,15 @@ pub(crate) fn delete(
         return Err(vec![ApiError::method_not_allowed("DELETE", "HEAD,GET,PATCH")]);
     }
     let id = find_target(state, place, id).map_err(|error| vec![error])?;
+    let table = &state.tables[place];
+    let is_half = table.object.name == "Contact"
+        && table
+            .row(id)
+            .is_some_and(|row| person::is_person(table, &row.cells));
+    if is_half {
+        let message = "Contacts of person accounts cannot be deleted: delete the account";
+        return Err(vec![ApiError::about("DELETE_FAILED", message, &[])]);
+    }
     let user = State::user(caller).unwrap_or(state.admin);
     remove(state, place, id, user, now_ms);
     Ok(())

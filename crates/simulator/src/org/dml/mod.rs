@@ -6,6 +6,7 @@ mod delete;
 pub(crate) mod derive;
 mod duplicates;
 mod lead;
+pub(crate) mod person;
 mod write;
 
 pub(crate) use delete::delete;

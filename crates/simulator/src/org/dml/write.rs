@@ -10,7 +10,7 @@ use super::super::lookup;
 use super::super::schema::{Kind, flag};
 use super::super::state::State;
 use super::super::types::{ApiError, Caller, DmlOptions, Upserted};
-use super::{checks, convert, derive, duplicates};
+use super::{checks, convert, derive, duplicates, person};
 
 fn one(error: ApiError) -> Vec<ApiError> {
     vec![error]
@@ -104,8 +104,12 @@ fn insert(
     }
     let slots: Vec<usize> = written.iter().map(|(slot, _)| *slot).collect();
     derive::derive(state, place, &mut cells, None, &slots, now_ms);
+    if let Some(error) = person::refused(&state.tables[place], &cells, &slots) {
+        return Err(one(error));
+    }
     let cells = finish(state, place, cells, None, Some(user), options)?;
     let id = state.tables[place].push(cells);
+    person::keep_alike(state, id);
     state.note_recent(user, id);
     Ok(id)
 }
@@ -216,8 +220,12 @@ fn change(
     }
     table.put(&mut cells, "LastModifiedById", Cell::Id(user));
     derive::derive(state, place, &mut cells, Some(&before.cells), &slots, now_ms);
+    if let Some(error) = person::refused(&state.tables[place], &cells, &slots) {
+        return Err(one(error));
+    }
     let cells = finish(state, place, cells, Some(id), Some(user), options)?;
     Arc::make_mut(&mut state.tables[place].rows[position]).cells = cells;
+    person::keep_alike(state, id);
     state.note_recent(user, id);
     Ok(())
 }

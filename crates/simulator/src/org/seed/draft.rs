@@ -2,7 +2,7 @@
 
 use super::super::cell::Cell;
 use super::super::ids::RecordId;
-use super::super::schema::Kind;
+use super::super::schema::{Field, Kind};
 use super::super::state::Table;
 
 /// A row being filled. Fields the org does not have are skipped, so one filler serves every org.
@@ -53,6 +53,11 @@ impl<'a> Draft<'a> {
 
     pub(super) fn id(&mut self, field: &str, id: Option<RecordId>) -> &mut Self {
         self.put(field, id.map_or(Cell::Null, Cell::Id))
+    }
+
+    /// The fields of this table.
+    pub(super) fn fields(&self) -> &'a [Field] {
+        &self.table.object.fields
     }
 
     /// The values of a picklist of this table.

@@ -5,6 +5,7 @@ mod fixed;
 pub(crate) mod random;
 mod sales;
 mod service;
+mod wide;
 pub(crate) mod words;
 
 use std::sync::Arc;
@@ -87,8 +88,19 @@ impl Seeder {
             .id("CreatedById", Some(admin))
             .id("LastModifiedById", Some(admin))
             .id("OwnerId", Some(owner))
-            .text("CurrencyIsoCode", "USD");
+            .text(
+                "CurrencyIsoCode",
+                self.random.currency(self.state.options.multi_currency),
+            );
         fill(&mut draft, &mut self.random);
+        if self.state.options.every_field_kind {
+            let rows = wide::Rows {
+                accounts: &self.accounts,
+                contacts: &self.contacts,
+                users: &self.owners,
+            };
+            wide::fill(&mut draft, &mut self.random, &rows, self.state.options.now_ms);
+        }
         let mut cells = draft.cells;
         derive::derive(&self.state, place, &mut cells, None, &[], stamps.0);
         Some(self.state.tables[place].push(cells))

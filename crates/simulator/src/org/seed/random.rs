@@ -33,6 +33,16 @@ impl Random {
         self.below(100) < percent
     }
 
+    /// The currency of a row; an org of one currency draws nothing.
+    pub(crate) fn currency(&mut self, several: bool) -> &'static str {
+        let codes = ["USD", "EUR", "GBP"];
+        if several {
+            codes[self.below(codes.len())]
+        } else {
+            codes[0]
+        }
+    }
+
     /// One of the items.
     pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> Option<T> {
         items.get(self.below(items.len())).copied()

@@ -5,6 +5,7 @@ use super::draft::Draft;
 use super::fixed::title;
 use super::random::Random;
 use super::words::{COMPANY, DEPARTMENT, DOMAIN, FIRST, FORM, LAST, LINE, PLACE, SENTENCE, STREET};
+use crate::org::dml::person::keep_alike;
 use crate::org::time::DAY_MS;
 
 pub(super) fn fill(seeder: &mut Seeder) {
@@ -162,7 +163,8 @@ fn accounts(seeder: &mut Seeder) {
     let persons = seeder.state.options.person_accounts;
     for number in 0..count {
         let stamps = seeder.stamps(number);
-        let parent = if seeder.random.chance(8) {
+        let is_person = persons && number % 5 == 4 && number < kept;
+        let parent = if seeder.random.chance(8) && !is_person {
             seeder.random.pick(&seeder.accounts)
         } else {
             None
@@ -171,7 +173,7 @@ fn accounts(seeder: &mut Seeder) {
             let name = company(random);
             let dial = address(draft, random, "Billing");
             address(draft, random, "Shipping");
-            if persons && number % 5 == 4 {
+            if is_person {
                 person(draft, random);
             } else {
                 draft.text("Name", &name);
@@ -218,8 +220,11 @@ fn accounts(seeder: &mut Seeder) {
                     .number("Contract_Value__c", small(random.between(0, 90_000)) + 0.5);
             }
         });
-        if number < kept {
-            seeder.accounts.extend(id);
+        match id {
+            // Nobody works for a person: the contact of the account is the person itself.
+            Some(id) if is_person => keep_alike(&mut seeder.state, id),
+            _ if number < kept => seeder.accounts.extend(id),
+            _ => {}
         }
     }
 }
