@@ -249,7 +249,7 @@ fn compiler<'a>(job: &'a Job, seen: Seen<'a>, list: &'a ListQuery) -> Compiler<'
 impl Job {
     /// An id of another shape than the provider's is an id that does not exist.
     pub(crate) fn check_id(&self, id: &str) -> Result<(), Error> {
-        if self.document.accepts_id(id) {
+        if self.plan.accepts_id(&self.document, id) {
             Ok(())
         } else {
             Err(Error::NotFound {

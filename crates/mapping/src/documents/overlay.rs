@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use regex::Regex;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
@@ -37,6 +38,8 @@ pub(crate) struct Access {
     pub(crate) request: Option<Arc<Expression>>,
     pub(crate) is_described: bool,
     pub(crate) is_flat: bool,
+    /// What ids of the resource look like, where that is not the provider's form.
+    pub(crate) ids: Option<Regex>,
 }
 
 impl Default for Access {
@@ -45,6 +48,7 @@ impl Default for Access {
             request: None,
             is_described: true,
             is_flat: false,
+            ids: None,
         }
     }
 }
@@ -174,10 +178,17 @@ impl Merged {
             return;
         }
         let key = "access.request";
+        let ids = access.ids.as_deref().map(Regex::new).transpose();
+        let ids = ids.unwrap_or_else(|error| {
+            let message = format!("`ids` is no pattern: {error}");
+            mistakes.push(DocumentError::new(source.name, Some("access"), message));
+            None
+        });
         self.access = Access {
             request: compile(source, key, access.request.as_ref(), mistakes),
             is_described: access.is_described,
             is_flat: access.is_flat,
+            ids,
         };
         self.note("access", level);
     }

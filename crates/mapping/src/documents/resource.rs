@@ -111,6 +111,9 @@ pub(super) struct AccessDocument {
     /// Whether fields stand in the record itself although `records.fields_key` names a key.
     #[serde(default)]
     pub(super) is_flat: bool,
+    /// A regular expression of the resource's ids, where they are not of the provider's form.
+    #[serde(default)]
+    pub(super) ids: Option<String>,
 }
 
 const fn yes() -> bool {

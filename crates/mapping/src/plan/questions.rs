@@ -60,6 +60,12 @@ impl Plan {
         ))
     }
 
+    /// Whether the text is an id of this resource's records: of their own form, or the provider's.
+    pub fn accepts_id(&self, document: &ProviderDocument, id: &str) -> bool {
+        let own = self.access.ids.as_ref();
+        own.map_or_else(|| document.accepts_id(id), |ids| ids.is_match(id))
+    }
+
     /// What the body of a writing method may hold.
     pub fn writable_by(&self, method: Method) -> &[String] {
         self.writable_by
