@@ -32,6 +32,7 @@ const MIGRATIONS: &[Named] = migrations![
     4 "0004_mapping_overrides",
     5 "0005_idempotency_keys",
     6 "0006_mapping_sessions",
+    7 "0007_environment_choice",
 ];
 
 fn migrator(text: fn(&Named) -> &'static str) -> Migrator {

@@ -10,6 +10,7 @@
 mod command;
 mod demo;
 mod edge;
+mod environments;
 mod hubspot;
 mod idempotency;
 mod mapping_page;
