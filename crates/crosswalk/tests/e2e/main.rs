@@ -11,6 +11,7 @@ mod command;
 mod demo;
 mod edge;
 mod environments;
+mod explain;
 mod hubspot;
 mod idempotency;
 mod mapping_page;

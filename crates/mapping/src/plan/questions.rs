@@ -19,6 +19,7 @@ impl Plan {
             "filters": self.filters,
             "sorts": self.sorts,
             "expand": self.expand,
+            "field_map": self.field_map,
             "writable": self.writable,
             "sources": self.sources,
             "fingerprint": self.fingerprint,
