@@ -55,18 +55,29 @@ pub(crate) enum MappingsCommand {
         folder: PathBuf,
     },
     /// Print what a resource's documents come to when they are laid over each other, and the level each part comes from.
-    Explain {
-        /// The provider's name.
-        provider: String,
-        /// The resource, such as contacts.
-        resource: String,
-        /// A folder of documents, instead of those that this program ships with.
-        #[arg(long)]
-        folder: Option<PathBuf>,
-        /// A document to lay over them: the first is the tenant's, the second the connection's.
-        #[arg(long = "override", value_name = "FILE", num_args = 1)]
-        overrides: Vec<PathBuf>,
-    },
+    Explain(ExplainOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainOptions {
+    /// The provider's name and the resource, such as contacts; with --connection the resource alone.
+    #[arg(required = true, num_args = 1..=2, value_names = ["PROVIDER", "RESOURCE"])]
+    pub(crate) names: Vec<String>,
+    /// A folder of documents, instead of those that this program ships with.
+    #[arg(long)]
+    pub(crate) folder: Option<PathBuf>,
+    /// A document to lay over them: the first is the tenant's, the second the connection's.
+    #[arg(long = "override", value_name = "FILE", num_args = 1)]
+    pub(crate) overrides: Vec<PathBuf>,
+    /// Ask a running gateway for the mapping that this connection has now.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["folder", "overrides"])]
+    pub(crate) connection: Option<String>,
+    /// Where the gateway listens: plain http, so from the machine or the network that it stands in.
+    #[arg(long, default_value = "http://127.0.0.1:8080", requires = "connection")]
+    pub(crate) url: String,
+    /// The tenant's API key, for --connection.
+    #[arg(long, env = "CW_API_KEY", hide_env_values = true, requires = "connection")]
+    pub(crate) api_key: Option<String>,
 }
 
 #[derive(Debug, Args)]

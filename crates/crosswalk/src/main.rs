@@ -46,7 +46,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let catalog = mapping::Catalog::embedded()?;
             print(&format!("{:#}\n", gateway::openapi(&catalog)))
         }
-        Command::Mappings(command) => print(&mappings::run(&command)?),
+        Command::Mappings(command) => print(&mappings::run(&command).await?),
         Command::Health(options) => health::run(&options).await,
     }
 }

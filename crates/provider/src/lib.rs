@@ -36,7 +36,7 @@ pub use oauth::{AuthorizationError, Callback, Finished};
 pub use paths::PathError;
 pub use proxy::{ProxyReply, ProxyRequest};
 pub use quota::{Dialect, QuotaReading, rate_limit_headers, rate_limit_headers_for};
-pub use settings::{App, LoginError, ProviderSettings, SettingsError};
+pub use settings::{App, LoginChoice, LoginError, ProviderSettings, SettingsError};
 pub use writes::{WriteTally, tally_writes};
 
 use egress::Egress;
@@ -131,6 +131,11 @@ impl Providers {
             .settings
             .provider(provider)?
             .login_origin(environment, login_host)
+    }
+
+    /// The environments that a person may choose from; those with a fixed login first.
+    pub fn login_choices(&self, provider: &str) -> Result<Vec<LoginChoice>, LoginError> {
+        Ok(self.inner.settings.provider(provider)?.login_choices())
     }
 
     /// Names of the providers with an application configured, sorted.

@@ -134,7 +134,8 @@ impl From<StoreError> for AuthorizationError {
 
 impl Providers {
     /// Uses up a connect link and answers the URL to send the browser to. `browser` is the value of the cookie that the
-    /// callback must bring.
+    /// callback must bring. Environment and login origin may be others than the stored session's where they are the
+    /// browser's to choose.
     pub async fn start_authorization(
         &self,
         session: &ConnectSession,
@@ -208,6 +209,8 @@ impl Inner {
             redirect_uri: &redirect_uri,
             token_url: &token_url,
             issuer: login.as_str(),
+            environment: &session.environment,
+            login_url: &session.login_url,
             ttl_ms: AUTHORIZATION_TTL_MS,
         };
         let consumed = self.store.begin_authorization(link_token, new).await?;

@@ -105,6 +105,19 @@ pub enum LoginError {
     },
 }
 
+/// A place where customers log in, as a person chooses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginChoice {
+    /// The environment's name.
+    pub environment: String,
+    /// What people see.
+    pub label: String,
+    /// The origin to log in at; none where the person names the host.
+    pub login_url: Option<Origin>,
+    /// Ends that a host named by the person must have.
+    pub host_suffixes: Vec<String>,
+}
+
 /// One provider with what the operator configured for it.
 #[derive(Debug)]
 pub(crate) struct Configured {
@@ -204,6 +217,25 @@ impl Configured {
                 origin.map_err(|reason| LoginError::Host { reason })
             }
         }
+    }
+
+    /// The environments to choose from: those with a fixed login first, then by name.
+    pub(crate) fn login_choices(&self) -> Vec<LoginChoice> {
+        let mut choices: Vec<LoginChoice> = self
+            .document
+            .environments
+            .iter()
+            .filter_map(|(name, environment)| {
+                Some(LoginChoice {
+                    environment: name.clone(),
+                    label: environment.label.clone(),
+                    login_url: self.logins.get(name)?.fixed.clone(),
+                    host_suffixes: environment.login_host_suffixes.clone(),
+                })
+            })
+            .collect();
+        choices.sort_by_key(|choice| choice.login_url.is_none());
+        choices
     }
 
     /// Checks a stored login origin again: documents and settings may have changed since.

@@ -22,8 +22,8 @@ const PRESENTED_MAX_BYTES: usize = 1_024;
 
 macro_rules! columns {
     () => {
-        "id, tenant_id, provider, environment, login_url, external_id, scopes, return_to, connection_id, \
-         expires_at_ms, (SELECT name FROM tenants WHERE tenants.id = connect_sessions.tenant_id) AS tenant_name"
+        "id, tenant_id, provider, environment, login_url, is_environment_open, external_id, scopes, return_to, \
+         connection_id, expires_at_ms, (SELECT name FROM tenants WHERE tenants.id = connect_sessions.tenant_id) AS tenant_name"
     };
 }
 
@@ -37,6 +37,7 @@ fn read(row: &Row) -> Result<ConnectSession, StoreError> {
         provider: row.text("provider")?,
         environment: row.text("environment")?,
         login_url: row.text("login_url")?,
+        is_environment_open: row.integer("is_environment_open")? != 0,
         external_id: row.optional_text("external_id")?,
         scopes: read_list(&row.text("scopes")?)?,
         return_to: row.optional_text("return_to")?,
@@ -95,8 +96,8 @@ impl Store {
             "DELETE FROM connect_sessions WHERE tenant_id = $1 AND expires_at_ms < {now_ms} - 86400000";
         let sql = concat!(
             "INSERT INTO connect_sessions (id, tenant_id, provider, environment, login_url, external_id, scopes, \
-             return_to, connection_id, link_hash, created_at_ms, expires_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {now_ms}, {now_ms} + $11) RETURNING ",
+             return_to, connection_id, link_hash, created_at_ms, expires_at_ms, is_environment_open) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {now_ms}, {now_ms} + $11, $12) RETURNING ",
             columns!()
         );
         let tenant_argument = arguments![tenant.id().as_str()];
@@ -112,6 +113,7 @@ impl Store {
             new.connection_id.as_ref().map(ConnectionId::as_str),
             hash(link_token.expose()),
             ttl(ttl_ms),
+            i64::from(new.is_environment_open),
         ];
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
         let create = async move {
@@ -150,7 +152,8 @@ impl Store {
         Ok((read(row)?, read_tenant(row)?))
     }
 
-    /// Uses the link up and begins the OAuth transaction. Of several browsers one wins; the others find nothing.
+    /// Uses the link up and begins the OAuth transaction. Of several browsers one wins; the others find nothing, and so
+    /// does one that names another environment than the session's, unless that is the browser's to choose.
     pub async fn begin_authorization(
         &self,
         link_token: &str,
@@ -161,6 +164,8 @@ impl Store {
         check_text("redirect_uri", new.redirect_uri, URL_MAX_CHARS)?;
         check_text("token_url", new.token_url, URL_MAX_CHARS)?;
         check_text("issuer", new.issuer, URL_MAX_CHARS)?;
+        check_text("environment", new.environment, KEY_MAX_CHARS)?;
+        check_text("login_url", new.login_url, URL_MAX_CHARS)?;
         let (session, tenant) = self.open_session_row(link_token).await?;
         let sealed = self
             .inner
@@ -169,8 +174,9 @@ impl Store {
         let sql = concat!(
             "UPDATE connect_sessions SET used_at_ms = {now_ms}, state_hash = $2, browser_hash = $3, \
              sealed_verifier = $4, redirect_uri = $5, token_url = $6, issuer = $7, \
-             authorization_expires_at_ms = {now_ms} + $8 \
-             WHERE link_hash = $1 AND used_at_ms IS NULL AND expires_at_ms > {now_ms} RETURNING ",
+             authorization_expires_at_ms = {now_ms} + $8, environment = $9, login_url = $10 \
+             WHERE link_hash = $1 AND used_at_ms IS NULL AND expires_at_ms > {now_ms} \
+             AND (is_environment_open = 1 OR (environment = $9 AND login_url = $10)) RETURNING ",
             columns!()
         );
         let arguments = arguments![
@@ -182,6 +188,8 @@ impl Store {
             new.token_url,
             new.issuer,
             ttl(new.ttl_ms),
+            new.environment,
+            new.login_url,
         ];
         let (database, scope) = (self.inner.database.clone(), Scope::Tenant(tenant));
         let begin = async move { database.write(&scope, sql, arguments).await };
@@ -189,6 +197,45 @@ impl Store {
             .await?
             .first()
             .map_or(Err(StoreError::NotFound), read)
+    }
+
+    /// A new session like one whose authorization was taken and came to nothing, for the same browser to choose its
+    /// environment again. Once for each, and only where the choice is the browser's. `ttl_ms` is cut at a day.
+    pub async fn renew_connect_session(
+        &self,
+        session: &ConnectSession,
+        ttl_ms: u64,
+    ) -> Result<(ConnectSession, Secret), StoreError> {
+        let id = ConnectSessionId::generate(&*self.inner.random);
+        let link_token = Secret::new(format!("{LINK_PREFIX}{}", hex(&self.inner.random.bytes_32())));
+        let mark = "UPDATE connect_sessions SET renewed_at_ms = {now_ms} WHERE id = $1 AND is_environment_open = 1 \
+                    AND authorization_used_at_ms IS NOT NULL AND renewed_at_ms IS NULL RETURNING id";
+        let copy = concat!(
+            "INSERT INTO connect_sessions (id, tenant_id, provider, environment, login_url, is_environment_open, \
+             external_id, scopes, return_to, connection_id, link_hash, created_at_ms, expires_at_ms) \
+             SELECT $2, tenant_id, provider, environment, login_url, is_environment_open, external_id, scopes, \
+             return_to, connection_id, $3, {now_ms}, {now_ms} + $4 FROM connect_sessions WHERE id = $1 RETURNING ",
+            columns!()
+        );
+        let marked = arguments![session.id.as_str()];
+        let copied = arguments![
+            session.id.as_str(),
+            id.as_str(),
+            hash(link_token.expose()),
+            ttl(ttl_ms),
+        ];
+        let database = self.inner.database.clone();
+        let renew = async move {
+            let mut transaction = database.begin(&Scope::Operator).await?;
+            if transaction.run(mark, marked).await?.is_empty() {
+                return Ok(Vec::new());
+            }
+            let rows = transaction.run(copy, copied).await?;
+            transaction.commit().await?;
+            Ok::<_, DatabaseError>(rows)
+        };
+        let rows = self.detached(Vec::new(), renew).await?;
+        Ok((rows.first().map_or(Err(StoreError::NotFound), read)?, link_token))
     }
 
     /// Takes the OAuth transaction of a callback, once. An unknown, used or expired state and a wrong browser are all

@@ -33,6 +33,7 @@ const MIGRATIONS: &[Named] = migrations![
     5 "0005_idempotency_keys",
     6 "0006_mapping_sessions",
     7 "0007_events",
+    8 "0008_environment_choice",
 ];
 
 fn migrator(text: fn(&Named) -> &'static str) -> Migrator {

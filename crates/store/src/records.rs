@@ -271,6 +271,8 @@ pub struct NewConnectSession {
     pub environment: String,
     /// The origin for OAuth. Must have been checked against the provider's hosts.
     pub login_url: String,
+    /// Whether the browser may name another environment and origin.
+    pub is_environment_open: bool,
     /// The tenant's own id of the customer.
     pub external_id: Option<String>,
     /// What to ask the provider for; empty means the provider document's own list.
@@ -294,6 +296,8 @@ pub struct ConnectSession {
     pub environment: String,
     /// The origin for OAuth.
     pub login_url: String,
+    /// Whether the browser may name another environment and origin.
+    pub is_environment_open: bool,
     /// The tenant's own id of the customer.
     pub external_id: Option<String>,
     /// What to ask the provider for.
@@ -321,6 +325,10 @@ pub struct NewAuthorization<'a> {
     pub token_url: &'a str,
     /// Who must have answered (RFC 9207).
     pub issuer: &'a str,
+    /// Which environment of the provider: the session's, or the browser's choice where it has one.
+    pub environment: &'a str,
+    /// The origin for OAuth that belongs to it. Must have been checked against the provider's hosts.
+    pub login_url: &'a str,
     /// How long the browser may take, ms.
     pub ttl_ms: u64,
 }

@@ -263,6 +263,60 @@ const scenarios = {
     await visitor.leaves();
   },
 
+  // Where to log in is the person's to say, by keyboard, and to say again when it was the wrong place.
+  async environment(browser) {
+    const visitor = await Visitor.arrive(browser, PHONE);
+    const { keyboard } = visitor.page;
+    await visitor.opens(links[0]);
+    await visitor.sees(CONNECT);
+    await visitor.isAccessible("connect, environment open");
+    await visitor.reads("Where do you log in?", "Production at 127.0.0.1", "Sandbox at test.salesforce.com", "My Domain at a host of your own");
+    const radio = (name) => visitor.page.getByRole("radio", { name });
+    assert.ok(await radio("Production").isChecked());
+    await visitor.shoots("environment-phone");
+    await visitor.tabTo(radio("Production"), 1);
+    await keyboard.press("ArrowDown");
+    await keyboard.press("ArrowDown");
+    assert.ok(await radio("My Domain").isChecked());
+    const host = visitor.page.getByRole("textbox", { name: "Host of My Domain" });
+    await visitor.tabTo(host, 1);
+    await keyboard.type("evil.example");
+    await keyboard.press("Enter");
+    await visitor.page.getByRole("alert").getByText("That is not a host where one logs in.").waitFor();
+    await visitor.sees(CONNECT, { status: 422 });
+    await visitor.isAccessible("connect, wrong host");
+    assert.ok(await radio("My Domain").isChecked(), "what was chosen stays");
+    assert.equal(await host.inputValue(), "evil.example");
+    // The test's gateway allows the simulator in place of a host of the provider's.
+    await host.fill(simulator);
+    await visitor.button(CONTINUE).click();
+    await logsIn(visitor);
+    await visitor.button("Deny").click();
+    await visitor.sees(`${PROVIDER} was not connected`);
+    await visitor.isAccessible("not connected");
+    const again = visitor.page.getByRole("link", { name: "Choose the environment again" });
+    await visitor.tabTo(again, 1);
+    const ending = visitor.page.url();
+    await keyboard.press("Enter");
+    await visitor.sees(CONNECT);
+    const renewed = visitor.page.url();
+    assert.notEqual(renewed, links[0]);
+    await radio("Production").check();
+    await visitor.button(CONTINUE).click();
+    await logsIn(visitor);
+    await visitor.button("Allow").click();
+    await visitor.sees(CONNECTED);
+    // Neither the first link nor the second, nor the ending, leads anywhere any more.
+    for (const link of [links[0], renewed]) {
+      await visitor.opens(link);
+      await visitor.sees(LINK_OVER, { status: 404 });
+    }
+    await visitor.opens(ending);
+    await visitor.sees(NOT_THIS_JOURNEY, { status: 400 });
+    assert.equal(await visitor.page.getByRole("link").count(), 0);
+    await visitor.leaves();
+  },
+
   // As on a phone, with a name as people have.
   async portrait(browser) {
     for (const colorScheme of ["light", "dark"]) {

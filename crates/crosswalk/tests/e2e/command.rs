@@ -93,8 +93,9 @@ fn a_merged_mapping_is_explained() {
     assert!(told["sources"].to_string().contains("tenant"), "{told}");
 
     for (arguments, named) in [
-        (["explain", "nobody", "contacts"], "salesforce"),
-        (["explain", "salesforce", "spaceships"], "contacts"),
+        (vec!["explain", "nobody", "contacts"], "salesforce"),
+        (vec!["explain", "salesforce", "spaceships"], "contacts"),
+        (vec!["explain", "contacts"], "--connection"),
     ] {
         let refused = crosswalk(&arguments);
         assert!(!refused.status.success());

@@ -14,6 +14,8 @@ mod connect;
 mod conversion;
 mod demo;
 mod edge;
+mod environments;
+mod explain;
 mod hubspot;
 mod idempotency;
 mod mapping_page;

@@ -199,6 +199,10 @@ async fn an_admin_maps_fields_sees_a_record_and_saves(backend: Backend) {
         assert_eq!(over.status, 410, "{over:?}");
         assert!(over.text().contains("This page is over"), "{over:?}");
     }
+    // Also for one who kept the cookie that the page took back.
+    let kept_cookie = [("cookie", admin.cookie.clone())];
+    let over = world.client.get(page.as_str(), &kept_cookie).await;
+    assert_eq!(over.status, 410, "{over:?}");
 }
 
 both!(a_wrong_choice_is_told_where_it_is_and_nothing_is_saved);

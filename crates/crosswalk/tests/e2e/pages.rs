@@ -94,12 +94,18 @@ impl Stage {
         })
     }
 
-    /// A connect link of the tenant's.
+    /// A connect link of the tenant's, to the one environment that the simulator plays.
     async fn link(&self, external_id: &str, return_to: Option<&str>) -> String {
-        let mut session = json!({ "provider": simulator::PROVIDER, "external_id": external_id });
+        let mut session = json!({ "external_id": external_id, "environment": "production" });
         if let Some(return_to) = return_to {
             session["return_to"] = json!(return_to);
         }
+        self.link_of(session).await
+    }
+
+    /// A connect link of the tenant's.
+    async fn link_of(&self, mut session: Value) -> String {
+        session["provider"] = json!(simulator::PROVIDER);
         let url = self.world.url("/connect/sessions");
         let reply = self
             .world
@@ -254,6 +260,19 @@ async fn browser_cannot_finish_the_journey_of_another() {
     }
     stage.play("stolen", &links).await;
     assert_eq!(stage.connections().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_chooses_the_environment_and_chooses_again() {
+    let Some(stage) = Stage::set(TENANT).await else {
+        return;
+    };
+    let link = stage.link_of(json!({ "external_id": "acme" })).await;
+    stage.play("environment", &[link]).await;
+    assert_eq!(stage.connections().await, active("acme"));
+    let url = stage.world.url("/connections");
+    let list = stage.world.client.get(&url, &stage.tenant.bearer()).await.json();
+    assert_eq!(list["result"][0]["environment"], "production", "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -474,7 +474,11 @@ fn connection_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
                 ("provider", text()),
                 (
                     "environment",
-                    json!({"type": "string", "default": "production", "description": "One of the provider's environments."}),
+                    json!({
+                        "type": "string",
+                        "description": "One of the provider's environments. Left out, the person chooses it on the page; when reconnecting it is \
+                                        the connection's.",
+                    }),
                 ),
                 (
                     "login_host",

@@ -622,7 +622,9 @@ fn connect(id: &str) -> Option<Details> {
         },
         "start_authorization" => Details {
             summary: "Leave for the provider",
-            description: "Uses the link up, binds the journey to this browser and redirects to the provider.",
+            description: "Uses the link up, binds the journey to this browser and redirects to the provider. Where the session leaves the \
+                          environment open, the form names `environment` and, where that takes one, `login_host`; a choice that is no \
+                          good is answered with the page again, and the link stays good.",
             status: "303",
             success_text: "Off to the provider.",
             success: Content::Nothing,

@@ -1,27 +1,49 @@
 //! The page behind a connect link: who asks, for what, and one button.
 
+use std::fmt::Write;
+
 use http::StatusCode;
 use mapping::ProviderDocument;
+use provider::{LoginChoice, LoginError};
 use store::ConnectSession;
 use url::Url;
 
 use super::{Page, escape};
 
+/// What the person chose, where the choice is theirs.
+pub(crate) struct Choice {
+    pub(crate) environment: String,
+    pub(crate) login_host: String,
+    /// Why it is no good.
+    pub(crate) mistake: Option<LoginError>,
+}
+
+impl Choice {
+    /// What stands in the form at first.
+    pub(crate) fn of(session: &ConnectSession) -> Self {
+        Self {
+            environment: session.environment.clone(),
+            login_host: String::new(),
+            mistake: None,
+        }
+    }
+}
+
 /// The page of a session. The button posts back to the page's own address, so that no scanner of links that merely
 /// looks at it uses the link up.
-pub(crate) fn page(session: &ConnectSession, provider: &ProviderDocument) -> Page {
+pub(crate) fn page(
+    session: &ConnectSession,
+    provider: &ProviderDocument,
+    choices: &[LoginChoice],
+    choice: &Choice,
+) -> Page {
     let tenant = escape(&session.tenant_name);
     let name = escape(&provider.display_name);
-    let environment = provider
-        .environments
-        .get(&session.environment)
-        .map_or(session.environment.as_str(), |environment| {
-            environment.label.as_str()
-        });
-    let login_host = Url::parse(&session.login_url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_else(|| session.login_url.clone());
+    let (facts, inputs) = if session.is_environment_open {
+        (String::new(), environments(choices, choice))
+    } else {
+        (environment(session, provider), String::new())
+    };
     let scopes = if session.scopes.is_empty() {
         &provider.auth.scopes
     } else {
@@ -44,19 +66,120 @@ pub(crate) fn page(session: &ConnectSession, provider: &ProviderDocument) -> Pag
          <ul>\n<li>read the records and fields that your {name} user can see</li>\n\
          <li>create, change and delete records where your user may</li>\n\
          <li>do so while you are not logged in, until you take the access back in {name}</li>\n</ul>\n\
-         <dl>\n<dt>Environment</dt><dd>{environment}</dd>\n<dt>You log in at</dt><dd>{login_host}</dd>\n\
-         <dt>Permissions</dt><dd>{scopes}</dd>\n</dl>\n\
-         <form method=\"post\">\n<button type=\"submit\">Continue to {name}</button>\n</form>\n\
+         <dl>\n{facts}<dt>Permissions</dt><dd>{scopes}</dd>\n</dl>\n\
+         <form method=\"post\">\n{inputs}<button type=\"submit\">Continue to {name}</button>\n</form>\n\
          <p class=\"note\">Your password is entered at {name} only; neither this page nor {tenant} sees it. \
          If you did not expect this page, close it: nothing has been shared.</p>",
-        environment = escape(environment),
-        login_host = escape(&login_host),
     );
+    let status = match choice.mistake {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
     Page {
-        status: StatusCode::OK,
+        status,
         title: format!("{verb} {} to {}", provider.display_name, session.tenant_name),
         main,
         class: "page",
         has_script: false,
     }
+}
+
+/// Where the session logs in, when that is settled.
+fn environment(session: &ConnectSession, provider: &ProviderDocument) -> String {
+    let label = provider
+        .environments
+        .get(&session.environment)
+        .map_or(session.environment.as_str(), |environment| {
+            environment.label.as_str()
+        });
+    let login_host = host_of(&session.login_url);
+    format!(
+        "<dt>Environment</dt><dd>{}</dd>\n<dt>You log in at</dt><dd>{}</dd>\n",
+        escape(label),
+        escape(&login_host)
+    )
+}
+
+/// The choice of where to log in. Writing to a `String` does not fail.
+fn environments(choices: &[LoginChoice], chosen: &Choice) -> String {
+    let mut html = "<fieldset>\n<legend>Where do you log in?</legend>\n".to_owned();
+    let mistake = chosen.mistake.as_ref().map(|error| mistake(error, choices));
+    for LoginChoice {
+        environment,
+        label,
+        login_url,
+        host_suffixes,
+    } in choices
+    {
+        let checked = if *environment == chosen.environment {
+            " checked"
+        } else {
+            ""
+        };
+        let environment = escape(environment);
+        let about = match login_url {
+            Some(login_url) => format!("at {}", escape(login_url.host())),
+            None => "at a host of your own".to_owned(),
+        };
+        let _ = writeln!(
+            html,
+            "<label for=\"environment-{environment}\"><input type=\"radio\" id=\"environment-{environment}\" \
+             name=\"environment\" value=\"{environment}\"{checked}>{} <span class=\"note\">{about}</span></label>",
+            escape(label)
+        );
+        if login_url.is_none() {
+            let invalid = if mistake.is_some() {
+                "aria-describedby=\"wrong-host about-host\" aria-invalid=\"true\""
+            } else {
+                "aria-describedby=\"about-host\""
+            };
+            let _ = writeln!(
+                html,
+                "<label for=\"login-host\">Host of {}</label>\n\
+                 <input id=\"login-host\" name=\"login_host\" value=\"{}\" spellcheck=\"false\" autocapitalize=\"none\" \
+                 autocomplete=\"off\" maxlength=\"255\" {invalid}>\n\
+                 <p class=\"note\" id=\"about-host\">Only for {}: it ends in {}.</p>",
+                escape(label),
+                escape(&chosen.login_host),
+                escape(label),
+                escape(&host_suffixes.join(" or ")),
+            );
+        }
+    }
+    if let Some(mistake) = mistake {
+        let _ = writeln!(
+            html,
+            "<p class=\"error\" id=\"wrong-host\" role=\"alert\">{}</p>",
+            escape(&mistake)
+        );
+    }
+    html.push_str("</fieldset>\n");
+    html
+}
+
+/// What is wrong with a choice, for the person who made it.
+fn mistake(error: &LoginError, choices: &[LoginChoice]) -> String {
+    match error {
+        LoginError::HostGiven { environment } => {
+            let label = choices
+                .iter()
+                .find(|choice| choice.environment == *environment)
+                .map_or(environment.as_str(), |choice| choice.label.as_str());
+            format!("You named a host but chose {label}. Empty the host, or choose the environment that it belongs to.")
+        }
+        LoginError::HostMissing { suffixes, .. } => {
+            format!("Name the host where you log in; it ends in {suffixes}.")
+        }
+        LoginError::Host { .. } => {
+            "That is not a host where one logs in. Copy it from your browser's address line when you are logged in.".to_owned()
+        }
+        LoginError::Provider { .. } | LoginError::Environment { .. } => "Choose one of these.".to_owned(),
+    }
+}
+
+fn host_of(url: &str) -> String {
+    Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_else(|| url.to_owned())
 }

@@ -68,6 +68,20 @@ pub(crate) enum Ending {
 impl Ending {
     /// The page, with a way back when the tenant gave one.
     pub(crate) fn page(&self, return_to: Option<&str>) -> Page {
+        self.written(return_to, "")
+    }
+
+    /// As [`Ending::page`], for an attempt that may have been made in the wrong environment.
+    pub(crate) fn page_with_another_way(&self, return_to: Option<&str>, again: &str) -> Page {
+        let again = format!(
+            "<p>Was it the wrong environment, a sandbox for example?</p>\n\
+             <p><a class=\"button plain\" href=\"{}\">Choose the environment again</a></p>\n",
+            escape(again)
+        );
+        self.written(return_to, &again)
+    }
+
+    fn written(&self, return_to: Option<&str>, again: &str) -> Page {
         let words = self.words();
         let back = return_to.map_or_else(
             || "<p class=\"note\">You may close this page.</p>".to_owned(),
@@ -98,7 +112,7 @@ impl Ending {
         Page {
             status: words.status,
             main: format!(
-                "<p class=\"mark {class}\" aria-hidden=\"true\">{mark}</p>\n<h1>{}</h1>\n<p>{}</p>\n{more}{back}",
+                "<p class=\"mark {class}\" aria-hidden=\"true\">{mark}</p>\n<h1>{}</h1>\n<p>{}</p>\n{more}{again}{back}",
                 escape(&words.title),
                 escape(&words.text),
             ),

@@ -95,6 +95,11 @@ async fn what_others_wrote_cannot_become_markup() {
         let (_, html) = html(ending.page(Some(HOSTILE))).await;
         assert!(!html.contains("<script"), "{ending:?}");
         assert!(!html.contains("\" onload=\""), "{ending:?}");
+        let (_, html) = self::html(ending.page_with_another_way(None, HOSTILE)).await;
+        assert!(
+            !html.contains("<script") && !html.contains("\" onload=\""),
+            "{ending:?}"
+        );
     }
     assert_eq!(escape("<>&\"' é"), "&lt;&gt;&amp;&quot;&#39; é");
 }

@@ -1,14 +1,16 @@
 //! `/connect` and `/oauth/callback`: how a customer connects an org. Bound to one browser by a cookie (RFC 9700 §4.7).
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use model::ConnectionId;
-use provider::{AuthorizationError, Callback, Finished};
+use model::Secret;
+use provider::{AuthorizationError, Callback, Finished, LoginChoice};
 use serde::Deserialize;
 use serde_json::json;
-use store::{NewConnectSession, StoreError};
+use store::{ConnectSession, Connection, NewConnectSession, StoreError};
 use url::Url;
 
 use super::cookies::{self, JOURNEY};
@@ -17,6 +19,7 @@ use super::{Path, invalid_key, mapping_page, typed};
 use crate::access::{TenantCall, by_id};
 use crate::body;
 use crate::headers;
+use crate::pages::connect::Choice;
 use crate::pages::endings::Ending;
 use crate::pages::{connect as connect_page, security_headers};
 use crate::problem::Problem;
@@ -28,8 +31,10 @@ use crate::time::iso;
 const EXTERNAL_ID_MAX_CHARS: usize = 255;
 /// Most scopes of one session.
 const SCOPES_MAX: usize = 64;
-/// Environment of a session that names none.
+/// Environment of a session that names none, unless the browser chooses another.
 const DEFAULT_ENVIRONMENT: &str = "production";
+/// Largest form of the connect page, bytes.
+const FORM_MAX_BYTES: usize = 16 << 10;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,56 +67,115 @@ pub(crate) async fn create_session(
         .as_deref()
         .map(|text| return_to(text, &app.settings.return_to_allowed))
         .transpose()?;
-    let connection_id = match &new.connection_id {
+    let reconnected = match &new.connection_id {
         Some(id) => Some(reconnected(&app, &call, id, &new.provider).await?),
         None => None,
     };
-    let environment = new.environment.unwrap_or_else(|| DEFAULT_ENVIRONMENT.to_owned());
-    let login = app
-        .providers
-        .login_origin(&new.provider, &environment, new.login_host.as_deref())?;
+    let login = login(&app, &new, reconnected.as_deref())?;
     let session = NewConnectSession {
         provider: new.provider,
-        environment,
-        login_url: login.as_str().to_owned(),
+        environment: login.environment,
+        login_url: login.origin,
+        is_environment_open: login.is_open,
         external_id: new.external_id,
         scopes: new.scopes,
         return_to,
-        connection_id,
+        connection_id: reconnected.map(|connection| connection.id.clone()),
     };
-    let ttl_ms = u64::try_from(app.settings.limits.connect_session_ttl_ms).unwrap_or_default();
     let (session, link) = app
         .store
-        .create_connect_session(&call.tenant, session, ttl_ms)
+        .create_connect_session(&call.tenant, session, link_ttl_ms(&app))
         .await?;
-    let url = format!(
-        "{}/connect/{}",
-        app.settings.public_url.trim_end_matches('/'),
-        link.expose()
-    );
+    let url = address(&app, &link);
     headers::json(
         StatusCode::CREATED,
         &json!({"id": session.id, "url": url, "expires_at": iso(session.expires_at_ms)}),
     )
 }
 
+/// Where a session logs in, and whether the browser may choose another place.
+struct Login {
+    environment: String,
+    origin: String,
+    is_open: bool,
+}
+
+/// Where the tenant says, where the connection to be reconnected is, or where the browser will say.
+fn login(app: &Gateway, new: &NewSession, reconnected: Option<&Connection>) -> Result<Login, Problem> {
+    let fixed = |environment: &str| {
+        let login = app
+            .providers
+            .login_origin(&new.provider, environment, new.login_host.as_deref())?;
+        Ok(Login {
+            environment: environment.to_owned(),
+            origin: login.as_str().to_owned(),
+            is_open: false,
+        })
+    };
+    match (&new.environment, &new.login_host, reconnected) {
+        (Some(environment), _, _) => fixed(environment),
+        // The org is in one environment, and stays there.
+        (None, None, Some(connection)) => Ok(Login {
+            environment: connection.environment.clone(),
+            origin: connection.login_url.clone(),
+            is_open: false,
+        }),
+        (None, None, None) => {
+            let choices = app.providers.login_choices(&new.provider)?;
+            let is_usual = |choice: &&LoginChoice| choice.environment == DEFAULT_ENVIRONMENT;
+            let usual = choices.iter().find(is_usual).or(choices.first());
+            let login = usual.and_then(|choice| Some((choice, choice.login_url.as_ref()?)));
+            match login {
+                Some((choice, login_url)) => Ok(Login {
+                    environment: choice.environment.clone(),
+                    origin: login_url.as_str().to_owned(),
+                    is_open: choices.len() > 1,
+                }),
+                None => fixed(usual.map_or(DEFAULT_ENVIRONMENT, |choice| choice.environment.as_str())),
+            }
+        }
+        (None, Some(_), _) => fixed(DEFAULT_ENVIRONMENT),
+    }
+}
+
 /// Shows who asks for what. Uses nothing up: mail scanners and previews open links too.
 pub(crate) async fn open(State(app): State<App>, Path(link): Path<String>) -> Response {
     match app.store.open_connect_session(&link).await {
-        Ok(session) => match app.catalog.provider(&session.provider) {
-            Some(provider) => connect_page::page(&session, provider).response(&app.settings.public_url),
-            None => end(&app, &Ending::LinkOver, None),
-        },
+        Ok(session) => page(&app, &session, &Choice::of(&session)),
         Err(error) => link_failed(&app, error),
     }
 }
 
 /// Uses the link up, binds the journey to this browser and sends it to the provider.
-pub(crate) async fn start(State(app): State<App>, Path(link): Path<String>, headers: HeaderMap) -> Response {
-    let session = match app.store.open_connect_session(&link).await {
+pub(crate) async fn start(
+    State(app): State<App>,
+    Path(link): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let mut session = match app.store.open_connect_session(&link).await {
         Ok(session) => session,
         Err(error) => return link_failed(&app, error),
     };
+    if session.is_environment_open {
+        let mut choice = chosen(&headers, body)
+            .await
+            .unwrap_or_else(|| Choice::of(&session));
+        let login_host = Some(choice.login_host.as_str()).filter(|host| !host.is_empty());
+        match app
+            .providers
+            .login_origin(&session.provider, &choice.environment, login_host)
+        {
+            Ok(login) => {
+                session.environment = choice.environment;
+                login.as_str().clone_into(&mut session.login_url);
+            }
+            Err(error) => {
+                choice.mistake = Some(error);
+                return page(&app, &session, &choice);
+            }
+        }
+    }
     // Reused, so that two journeys in two tabs do not undo each other.
     let browser = JOURNEY.read(&app, &headers);
     let browser = browser.map_or_else(|| cookies::new_value(&app), str::to_owned);
@@ -125,8 +189,33 @@ pub(crate) async fn start(State(app): State<App>, Path(link): Path<String>, head
         }
         // Somebody was quicker with the same link.
         Err(AuthorizationError::Invalid) => end(&app, &Ending::LinkOver, None),
-        Err(error) => authorization_failed(&app, error),
+        Err(error) => authorization_failed(&app, error).await,
     }
+}
+
+fn page(app: &Gateway, session: &ConnectSession, choice: &Choice) -> Response {
+    let choices = app.providers.login_choices(&session.provider);
+    match (app.catalog.provider(&session.provider), choices) {
+        (Some(provider), Ok(choices)) => {
+            connect_page::page(session, provider, &choices, choice).response(&app.settings.public_url)
+        }
+        _ => end(app, &Ending::LinkOver, None),
+    }
+}
+
+/// What the form of an open session chose; nothing when it is no form or names no environment.
+async fn chosen(headers: &HeaderMap, body: Body) -> Option<Choice> {
+    let bytes = body::read(headers, body, FORM_MAX_BYTES).await.ok()?;
+    let pairs = query::decode(std::str::from_utf8(&bytes).ok()).ok()?;
+    let value = |name: &str| {
+        let found = pairs.iter().find(|(key, _)| key == name)?;
+        Some(found.1.trim().to_owned())
+    };
+    Some(Choice {
+        environment: value("environment")?,
+        login_host: value("login_host").unwrap_or_default(),
+        mistake: None,
+    })
 }
 
 /// The redirect URI. One attempt per journey, whatever comes of it.
@@ -157,7 +246,7 @@ pub(crate) async fn finish(
                 None => connected(&app, &finished).await,
             }
         }
-        Err(error) => authorization_failed(&app, error),
+        Err(error) => authorization_failed(&app, error).await,
     }
 }
 
@@ -201,7 +290,7 @@ fn callback(provider: &str, pairs: &Pairs) -> Option<Callback> {
 }
 
 /// Ends a journey that failed: back to the tenant's page when the person merely said no, else on a page that tells them.
-fn authorization_failed(app: &Gateway, error: AuthorizationError) -> Response {
+async fn authorization_failed(app: &Gateway, error: AuthorizationError) -> Response {
     let session = error.session().cloned();
     let provider = session
         .as_ref()
@@ -252,7 +341,40 @@ fn authorization_failed(app: &Gateway, error: AuthorizationError) -> Response {
         }
         AuthorizationError::Store(error) => return failed(app, &error.into(), &provider),
     };
-    end(app, &ending, back("failed").as_deref())
+    let back = back("failed");
+    let again = match &session {
+        Some(session) if session.is_environment_open => again(app, session).await,
+        _ => None,
+    };
+    let page = match again {
+        Some(link) => ending.page_with_another_way(back.as_deref(), &link),
+        None => ending.page(back.as_deref()),
+    };
+    page.response(&app.settings.public_url)
+}
+
+/// A link to choose the environment again, after a journey that came to nothing.
+async fn again(app: &Gateway, session: &ConnectSession) -> Option<String> {
+    match app.store.renew_connect_session(session, link_ttl_ms(app)).await {
+        Ok((_, link)) => Some(address(app, &link)),
+        Err(error) => {
+            tracing::warn!(%error, "a connect session was not renewed");
+            None
+        }
+    }
+}
+
+fn link_ttl_ms(app: &Gateway) -> u64 {
+    u64::try_from(app.settings.limits.connect_session_ttl_ms).unwrap_or_default()
+}
+
+/// Where a link leads.
+fn address(app: &Gateway, link: &Secret) -> String {
+    format!(
+        "{}/connect/{}",
+        app.settings.public_url.trim_end_matches('/'),
+        link.expose()
+    )
 }
 
 async fn reconnected(
@@ -260,10 +382,10 @@ async fn reconnected(
     call: &TenantCall,
     id: &str,
     provider: &str,
-) -> Result<ConnectionId, Problem> {
+) -> Result<Arc<Connection>, Problem> {
     let connection = by_id(app, &call.tenant, id).await?;
     if connection.provider == provider {
-        return Ok(connection.id.clone());
+        return Ok(connection);
     }
     Err(invalid_key(
         "connection_id",

@@ -23,6 +23,7 @@ impl Plan {
             "only": self.only,
             "actions": self.actions().collect::<Vec<_>>(),
             "also": self.parts().collect::<Vec<_>>(),
+            "field_map": self.field_map,
             "writable": self.writable,
             "sources": self.sources,
             "fingerprint": self.fingerprint,

@@ -16,6 +16,7 @@ async fn session(world: &World, reconnect: bool) -> (ConnectSession, String) {
         provider: "acme".to_owned(),
         environment: "production".to_owned(),
         login_url: world.fake.origin.clone(),
+        is_environment_open: false,
         external_id: (!reconnect).then(|| "customer-7".to_owned()),
         scopes: Vec::new(),
         return_to: None,
@@ -287,4 +288,29 @@ async fn login_hosts_are_held_against_the_environment() {
             "{host}"
         );
     }
+}
+
+#[tokio::test]
+async fn people_choose_among_the_environments_of_the_document() {
+    let world = World::new().await;
+    let choices = world.providers.login_choices("acme").unwrap();
+    let seen: Vec<_> = choices
+        .iter()
+        .map(|choice| {
+            let login = choice.login_url.as_ref().map(ToString::to_string);
+            (choice.environment.as_str(), login, choice.host_suffixes.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        seen[0],
+        ("production", Some(world.fake.origin.clone()), String::new())
+    );
+    let custom = seen.last().unwrap();
+    assert_eq!(
+        (custom.0, &custom.1),
+        ("custom", &None),
+        "hosts to be named come last"
+    );
+    assert!(custom.2.starts_with('.'), "{custom:?}");
+    assert!(world.providers.login_choices("nobody").is_err());
 }

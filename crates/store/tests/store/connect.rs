@@ -15,6 +15,8 @@ on_both_databases!(
     of_many_browsers_and_callbacks_one_wins,
     only_hashes_of_secrets_are_stored,
     a_session_reconnects_only_the_tenants_own,
+    the_environment_is_the_browsers_only_where_it_may_choose,
+    a_journey_that_came_to_nothing_begins_anew_once,
 );
 
 const TTL_MS: u64 = 600_000;
@@ -24,6 +26,7 @@ fn new() -> NewConnectSession {
         provider: "testcrm".to_owned(),
         environment: "sandbox".to_owned(),
         login_url: "https://test.example".to_owned(),
+        is_environment_open: false,
         external_id: Some("customer-1".to_owned()),
         scopes: vec!["api".to_owned()],
         return_to: Some("https://app.example/done".to_owned()),
@@ -44,6 +47,8 @@ fn authorization<'a>(
         redirect_uri: "https://us.example/callback",
         token_url: "https://test.example/token",
         issuer: "https://test.example",
+        environment: "sandbox",
+        login_url: "https://test.example",
         ttl_ms,
     }
 }
@@ -218,4 +223,84 @@ async fn a_session_reconnects_only_the_tenants_own(world: &World) {
         store.create_connect_session(&one, wrong_provider, TTL_MS).await,
         Err(StoreError::Conflict { .. })
     ));
+}
+
+async fn the_environment_is_the_browsers_only_where_it_may_choose(world: &World) {
+    let store = world.store().await;
+    let tenant = tenant(&store).await;
+    let verifier = Secret::new("verifier");
+    for is_environment_open in [false, true] {
+        let new = NewConnectSession {
+            is_environment_open,
+            ..new()
+        };
+        let (session, link) = store.create_connect_session(&tenant, new, TTL_MS).await.unwrap();
+        assert_eq!(session.is_environment_open, is_environment_open);
+        let states = ["a", "b", "c"].map(|state| format!("{state}-{is_environment_open}"));
+        let begin = |state, environment, login_url| {
+            let authorization = NewAuthorization {
+                environment,
+                login_url,
+                ..authorization(state, "browser", &verifier, TTL_MS)
+            };
+            store.begin_authorization(link.expose(), authorization)
+        };
+        if is_environment_open {
+            let begun = begin(&states[0], "production", "https://login.example")
+                .await
+                .unwrap();
+            assert_eq!(
+                (begun.environment.as_str(), begun.login_url.as_str()),
+                ("production", "https://login.example")
+            );
+            let (_, taken) = store
+                .take_authorization(&states[0], Some("browser"))
+                .await
+                .unwrap();
+            assert_eq!(taken.session, begun, "what was chosen is what is connected");
+        } else {
+            assert_not_found(begin(&states[0], "production", "https://test.example").await);
+            assert_not_found(begin(&states[1], "sandbox", "https://login.example").await);
+            begin(&states[2], "sandbox", "https://test.example")
+                .await
+                .unwrap();
+        }
+    }
+}
+
+async fn a_journey_that_came_to_nothing_begins_anew_once(world: &World) {
+    let store = world.store().await;
+    let tenant = tenant(&store).await;
+    let verifier = Secret::new("verifier");
+    for is_environment_open in [false, true] {
+        let new = NewConnectSession {
+            is_environment_open,
+            ..new()
+        };
+        let (session, link) = store.create_connect_session(&tenant, new, TTL_MS).await.unwrap();
+        assert_not_found(store.renew_connect_session(&session, TTL_MS).await);
+        let state = format!("state-{is_environment_open}");
+        let begun = store
+            .begin_authorization(link.expose(), authorization(&state, "browser", &verifier, TTL_MS))
+            .await
+            .unwrap();
+        assert_not_found(store.renew_connect_session(&begun, TTL_MS).await);
+        store.take_authorization(&state, Some("browser")).await.unwrap();
+        let renewed = store.renew_connect_session(&begun, TTL_MS).await;
+        if !is_environment_open {
+            assert_not_found(renewed);
+            continue;
+        }
+        let (again, link) = renewed.unwrap();
+        assert_ne!(again.id, session.id);
+        let same = ConnectSession {
+            id: session.id.clone(),
+            expires_at_ms: session.expires_at_ms,
+            ..again.clone()
+        };
+        assert_eq!(same, session);
+        assert_eq!(store.open_connect_session(link.expose()).await.unwrap(), again);
+        assert_not_found(store.renew_connect_session(&begun, TTL_MS).await);
+        assert_not_found(store.renew_connect_session(&again, TTL_MS).await);
+    }
 }

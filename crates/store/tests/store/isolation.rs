@@ -32,6 +32,7 @@ async fn answers(store: &store::Store, tenant: &Tenant, id: &ConnectionId) -> Ve
         provider: "testcrm".to_owned(),
         environment: "production".to_owned(),
         login_url: "https://login.example".to_owned(),
+        is_environment_open: false,
         external_id: None,
         scopes: Vec::new(),
         return_to: None,
