@@ -131,9 +131,10 @@ fn rows_and_records_are_named_as_fields_are() {
             .unwrap_or_else(|| panic!("accepted: {document}"));
         assert_eq!(error.key.as_deref(), Some(place), "{document}: {error}");
     }
-    let many: String = (0..21)
+    let many: Vec<String> = (0..21)
         .map(|number| format!("  R{number}: {{fields: [Id]}}\n"))
         .collect();
+    let many = many.concat();
     assert!(
         lay(&format!("children:\n{many}")).is_err(),
         "more than a statement may hold"
