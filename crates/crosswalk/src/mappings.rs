@@ -24,7 +24,8 @@ pub(crate) async fn run(command: &MappingsCommand) -> anyhow::Result<String> {
                 let resources: Vec<&str> = catalog.provider_resources(provider).collect();
                 format!("{provider}: {}\n", resources.join(", "))
             };
-            Ok(catalog.provider_names().map(line).collect())
+            let stands_here = |provider: &&str| folder.join(provider).is_dir();
+            Ok(catalog.provider_names().filter(stands_here).map(line).collect())
         }
         MappingsCommand::Schemas { folder } => {
             let schemas = folder.join("schema");

@@ -58,8 +58,8 @@ pub(crate) fn routes() -> Vec<Route> {
         route("DELETE", "/connections/{id}",                          Tenant(Manage), "delete_connection",  delete(connections::remove)),
         route("GET",    "/connections/{id}/quota",                    Tenant(Read),   "get_quota",          get(connections::quota)),
 
-        route("GET",    "/events",                                    Tenant(Read),   "list_events",        get(events::list)),
-        route("GET",    "/events/{id}",                               Tenant(Read),   "get_event",          get(events::read)),
+        route("GET",    "/events",                                    Tenant(Read),   "list_connection_events", get(events::list)),
+        route("GET",    "/events/{id}",                               Tenant(Read),   "get_connection_event", get(events::read)),
 
         route("GET",    "/mappings",                                  Tenant(Read),   "list_mappings",      get(mappings::list)),
         route("GET",    "/mappings/{provider}/{resource}",            Tenant(Read),   "get_mapping",        get(mappings::read)),

@@ -441,7 +441,7 @@ fn connections(id: &str) -> Option<Details> {
             success: Content::Nothing,
             ..CONNECTION
         },
-        "list_events" => Details {
+        "list_connection_events" => Details {
             tag: "Events",
             summary: "List events, the latest first",
             description: "`connection.created`, `connection.active`, `connection.needs_reauth`, `connection.recovered`, \
@@ -451,7 +451,7 @@ fn connections(id: &str) -> Option<Details> {
             success: Content::List("Event"),
             ..CONNECTION
         },
-        "get_event" => Details {
+        "get_connection_event" => Details {
             tag: "Events",
             summary: "Read an event",
             success_text: "The event.",
