@@ -8,8 +8,9 @@ mod lenient;
 mod output;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use jlens_core::reads::Read;
@@ -34,6 +35,12 @@ const STRING_MAX_BYTES: usize = 4 << 20;
 const ARRAY_MAX_ITEMS: usize = 100_000;
 /// Steps an evaluation may take for each millisecond it has: more than the engine does in one.
 const STEPS_PER_MS: u64 = 20_000;
+
+/// Expressions in use, by their text: the plans of a thousand customers lie over the same documents, and the tree of one
+/// of those takes more memory than all that a customer adds.
+static SHARED: LazyLock<Mutex<HashMap<String, Weak<Expression>>>> = LazyLock::new(Mutex::default);
+/// From so many texts on those are forgotten that nobody uses any more, each time their number has doubled.
+const SHARED_SWEEP_MIN: usize = 1_024;
 
 /// A compiled expression: shared between threads, evaluated many times.
 pub(crate) struct Expression {
@@ -103,6 +110,21 @@ impl Expression {
                 token: Some("eval".to_owned()),
             });
         }
+        Ok(expression)
+    }
+
+    /// Compiles an expression, or gives the one of the same text that is in use.
+    pub(crate) fn shared(source: &str) -> Result<Arc<Self>, ExpressionError> {
+        let lock = || SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(expression) = lock().get(source).and_then(Weak::upgrade) {
+            return Ok(expression);
+        }
+        let expression = Arc::new(Self::compile(source)?);
+        let mut shared = lock();
+        if shared.len() >= SHARED_SWEEP_MIN && shared.len().is_power_of_two() {
+            shared.retain(|_, expression| expression.strong_count() > 0);
+        }
+        shared.insert(source.to_owned(), Arc::downgrade(&expression));
         Ok(expression)
     }
 

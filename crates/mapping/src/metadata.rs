@@ -193,6 +193,41 @@ pub struct ObjectMetadata {
 }
 
 impl ObjectMetadata {
+    /// About how many bytes of memory it takes.
+    pub fn weight_bytes(&self) -> usize {
+        /// What a name costs in the two tables of fields, beside itself.
+        const ENTRY_BYTES: usize = 64;
+        let texts = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| text.len() + size_of::<String>())
+                .sum::<usize>()
+        };
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let options = |field: &FieldMetadata| {
+            let options = field.options.iter();
+            options
+                .map(|option| option.value.len() + option.label.len() + size_of::<FieldOption>())
+                .sum::<usize>()
+        };
+        let fields = self.fields.iter().map(|field| {
+            size_of::<FieldMetadata>()
+                + 2 * (field.name.len() + ENTRY_BYTES)
+                + field.name.len()
+                + field.label.len()
+                + field.remote_type.len()
+                + optional(&field.description)
+                + optional(&field.default_value)
+                + optional(&field.relationship_name)
+                + texts(&field.reference_to)
+                + options(field)
+        });
+        let children = self.children.iter();
+        let children =
+            children.map(|child| child.name.len() + child.object.len() + size_of::<ChildMetadata>());
+        size_of::<Self>() + fields.sum::<usize>() + children.sum::<usize>()
+    }
+
     /// An object with its fields; of two fields whose names differ only by case the first is found.
     pub fn new(object: String, label: String, fields: Vec<FieldMetadata>) -> Self {
         let mut by_name = HashMap::with_capacity(fields.len());

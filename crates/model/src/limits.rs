@@ -68,6 +68,8 @@ pub struct Limits {
     pub mapping_session_ttl_ms: i64,
     /// How long a connection's field list is used before it is read again, ms.
     pub metadata_ttl_ms: i64,
+    /// Memory for field lists on one node, bytes. One of 500 fields takes about 200 KiB; those used least are read again.
+    pub metadata_max_bytes: u64,
     /// How long an idempotency key and the answer of its write are kept, ms.
     pub idempotency_ttl_ms: i64,
     /// Largest answer kept for retries, bytes; of a larger one the record's id.
@@ -109,6 +111,7 @@ impl Default for Limits {
             connect_session_ttl_ms: 600_000,
             mapping_session_ttl_ms: 1_800_000,
             metadata_ttl_ms: 600_000,
+            metadata_max_bytes: 256 << 20,
             idempotency_ttl_ms: 24 * 3_600_000,
             idempotency_answer_max_bytes: 1 << 20,
             drain_ms: 60_000,

@@ -49,8 +49,6 @@ use single_flight::SingleFlight;
 
 /// What we call ourselves to providers.
 const USER_AGENT_TEXT: &str = concat!("crosswalk/", env!("CARGO_PKG_VERSION"));
-/// Descriptions of objects remembered on this node. One of 500 fields takes about 200 KiB.
-const METADATA_MAX: u64 = 2_000;
 /// Lists of objects remembered on this node.
 const OBJECT_LISTS_MAX: u64 = 500;
 
@@ -95,6 +93,13 @@ impl Providers {
         let settings = Checked::new(catalog, settings)?;
         let egress = Egress::new(settings.allow.clone(), &settings.limits)
             .map_err(|message| SettingsError::new("egress", message))?;
+        let weigh = |_: &MetadataKey, cached: &Arc<CachedMetadata>| {
+            u32::try_from(cached.weight_bytes()).unwrap_or(u32::MAX)
+        };
+        let metadata_cache = Cache::builder()
+            .max_capacity(settings.limits.metadata_max_bytes)
+            .weigher(weigh)
+            .build();
         let inner = Inner {
             store,
             settings,
@@ -106,7 +111,7 @@ impl Providers {
             flights: Flights::default(),
             trips: Trips::default(),
             quotas: LastQuotas::new(),
-            metadata: Cache::new(METADATA_MAX),
+            metadata: metadata_cache,
             objects: Cache::new(OBJECT_LISTS_MAX),
             metadata_reads: SingleFlight::default(),
         };

@@ -30,6 +30,13 @@ pub(crate) struct CachedMetadata {
     read_at_ms: i64,
 }
 
+impl CachedMetadata {
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        size_of::<Self>() + self.metadata.weight_bytes()
+    }
+}
+
 impl Providers {
     /// An object as this connection's user sees it.
     ///

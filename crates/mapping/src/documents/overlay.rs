@@ -452,8 +452,8 @@ pub(super) fn compile(
     given: Option<&Spanned<String>>,
     mistakes: &mut Vec<DocumentError>,
 ) -> Option<Arc<Expression>> {
-    match source.compile(key, given?) {
-        Ok(expression) => Some(Arc::new(expression)),
+    match source.compile_shared(key, given?) {
+        Ok(expression) => Some(expression),
         Err(mistake) => {
             mistakes.push(mistake);
             None

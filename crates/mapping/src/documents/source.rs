@@ -1,5 +1,7 @@
 //! YAML text into typed documents, with the place of every mistake.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Location, Spanned};
 
@@ -62,6 +64,15 @@ impl Source<'_> {
         expression: &Spanned<String>,
     ) -> Result<Expression, DocumentError> {
         Expression::compile(&expression.value).map_err(|error| self.mistake(key, expression, &error))
+    }
+
+    /// Compiles the expression under a key, unless a plan in use has the same text: it is shared then.
+    pub(super) fn compile_shared(
+        &self,
+        key: &str,
+        expression: &Spanned<String>,
+    ) -> Result<Arc<Expression>, DocumentError> {
+        Expression::shared(&expression.value).map_err(|error| self.mistake(key, expression, &error))
     }
 
     /// Compiles an expression whose place in the document is not known.

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -245,4 +247,18 @@ fn expressions_are_shared_between_threads() {
     shared::<Expression>();
     shared::<crate::Plan>();
     shared::<crate::Catalog>();
+}
+
+#[test]
+fn an_expression_in_use_is_compiled_once() {
+    let source = "response.{ \"shared\": Id & \"an_expression_in_use_is_compiled_once\" }";
+    let first = Expression::shared(source).unwrap();
+    assert!(Arc::ptr_eq(&first, &Expression::shared(source).unwrap()));
+    drop(first);
+    assert!(Expression::shared("(").is_err());
+    // Those that nobody uses are forgotten.
+    for index in 0..5_000 {
+        Expression::shared(&format!("{index}")).unwrap();
+    }
+    assert!(super::SHARED.lock().unwrap().len() < 2 * super::SHARED_SWEEP_MIN);
 }
