@@ -37,6 +37,14 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let port = free_port()?;
     let upstream = upstream::start(arguments.provider(), port, folder.path()).await?;
+    let one = format!("http://127.0.0.1:{port}/control/records/1");
+    ensure!(
+        call(Method::POST, &one, &[], String::new())
+            .await?
+            .status
+            .is_success(),
+        "{one}"
+    );
     let databases = Databases {
         postgres_url: arguments.text("postgres-url"),
         redis_url: arguments.text("redis-url"),
