@@ -24,6 +24,7 @@ mod model;
 mod objects;
 mod pages;
 mod refresh;
+mod resources;
 mod rollbacks;
 mod support;
 mod third_provider;
