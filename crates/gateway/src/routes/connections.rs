@@ -7,7 +7,7 @@ use model::ConnectionId;
 use serde_json::{Value, json};
 use store::{Connection, ConnectionFilter, ConnectionState};
 
-use super::Path;
+use super::{Path, page};
 use crate::access::{TenantCall, by_id, missing_connection};
 use crate::code::Code;
 use crate::headers;
@@ -51,29 +51,11 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri, call: TenantCall) -> 
     });
     let after = after.transpose()?;
     // One more than asked for tells whether there is a next page.
-    let mut found = app
+    let found = app
         .store
         .list_connections(&call.tenant, filter, after.as_ref(), limit + 1)
         .await?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next_cursor = found
-        .last()
-        .filter(|_| has_more)
-        .map(|connection| connection.id.to_string());
-    let result: Vec<Value> = found.iter().map(view).collect();
-    headers::json(
-        StatusCode::OK,
-        &json!({
-            "result_count": result.len(),
-            "result": result,
-            "next_cursor": next_cursor,
-            "prev_cursor": null,
-            "total_count": null,
-            "warnings": [],
-        }),
-    )
+    page(found, limit, |connection| connection.id.to_string(), view)
 }
 
 pub(crate) async fn read(

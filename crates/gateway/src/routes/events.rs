@@ -7,7 +7,7 @@ use model::{ConnectionId, EventId};
 use serde_json::{Value, json};
 use store::{Event, EventFilter, StoreError};
 
-use super::Path;
+use super::{Path, page};
 use crate::access::{TenantCall, missing_connection};
 use crate::code::Code;
 use crate::headers;
@@ -32,29 +32,11 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri, call: TenantCall) -> 
     let before = before
         .map_err(|_| Problem::new(Code::InvalidCursor, "The cursor does not belong to this request."))?;
     // One more than asked for tells whether there is a next page.
-    let mut found = app
+    let found = app
         .store
         .list_events(&call.tenant, &filter, before.as_ref(), limit + 1)
         .await?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next_cursor = found
-        .last()
-        .filter(|_| has_more)
-        .map(|event| event.id.to_string());
-    let result: Vec<Value> = found.iter().map(view).collect();
-    headers::json(
-        StatusCode::OK,
-        &json!({
-            "result_count": result.len(),
-            "result": result,
-            "next_cursor": next_cursor,
-            "prev_cursor": null,
-            "total_count": null,
-            "warnings": [],
-        }),
-    )
+    page(found, limit, |event| event.id.to_string(), view)
 }
 
 pub(crate) async fn read(

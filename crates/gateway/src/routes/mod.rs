@@ -18,12 +18,15 @@ pub(crate) mod unified;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
+use axum::response::Response;
+use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::access::ConnectionCall;
 use crate::code::Code;
+use crate::headers;
 use crate::problem::Problem;
 use crate::state::Gateway;
 
@@ -99,4 +102,29 @@ pub(crate) fn typed<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
 /// An error about one key of a body.
 pub(crate) fn invalid_key(key: &str, detail: impl Into<String>) -> Problem {
     Problem::new(Code::InvalidBody, detail).fields([key.to_owned()])
+}
+
+/// A page of what the store found: of one row more than the limit, which tells whether there is a next page, the cursor is
+/// the id of the last row shown.
+fn page<T>(
+    mut found: Vec<T>,
+    limit: u32,
+    id: impl Fn(&T) -> String,
+    view: impl Fn(&T) -> Value,
+) -> Result<Response, Problem> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let result: Vec<Value> = found.iter().map(view).collect();
+    headers::json(
+        StatusCode::OK,
+        &json!({
+            "result_count": result.len(),
+            "result": result,
+            "next_cursor": found.last().filter(|_| has_more).map(id),
+            "prev_cursor": null,
+            "total_count": null,
+            "warnings": [],
+        }),
+    )
 }
