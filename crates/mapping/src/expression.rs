@@ -204,7 +204,9 @@ impl Expression {
         bindings: &Bindings,
         allowance: &Allowance,
     ) -> Result<Option<Value>, ExpressionError> {
-        Ok(self.evaluate_tree(input, bindings, allowance)?.map(Value::from))
+        run(self, bindings, allowance, |bindings, options| {
+            self.engine.evaluate_source(input, bindings, options)
+        })
     }
 
     /// As [`Self::evaluate`], answering a tree.
@@ -214,19 +216,29 @@ impl Expression {
         bindings: &Bindings,
         allowance: &Allowance,
     ) -> Result<Option<Tree>, ExpressionError> {
-        let clockless;
-        let bindings = if allowance.now_ms.is_none() && (self.mentions("now") || self.mentions("millis")) {
-            clockless = without_clock(bindings);
-            &clockless
-        } else {
-            bindings
-        };
-        let options = options(allowance);
-        guarded(|| {
+        run(self, bindings, allowance, |bindings, options| {
             self.engine
-                .evaluate_source_to(input, bindings, &options, |output| output.write(&mut TreeBuilder))
+                .evaluate_source_to(input, bindings, options, |output| output.write(&mut TreeBuilder))
         })
     }
+}
+
+/// Evaluates within the limits, and without a clock where none is given.
+fn run<R>(
+    expression: &Expression,
+    bindings: &Bindings,
+    allowance: &Allowance,
+    evaluate: impl FnOnce(&Bindings, &Options) -> jlens_core::Result<R>,
+) -> Result<R, ExpressionError> {
+    let clockless;
+    let reads_clock = || expression.mentions("now") || expression.mentions("millis");
+    let bindings = if allowance.now_ms.is_none() && reads_clock() {
+        clockless = without_clock(bindings);
+        &clockless
+    } else {
+        bindings
+    };
+    guarded(|| evaluate(bindings, &options(allowance)))
 }
 
 fn options(allowance: &Allowance) -> Options {
