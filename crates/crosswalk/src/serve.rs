@@ -91,6 +91,7 @@ pub(crate) async fn start(
         clock.clone(),
         random.clone(),
     )?;
+    providers.keep_fresh();
     let unified = Unified::new(
         catalog.clone(),
         store.clone(),

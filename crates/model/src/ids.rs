@@ -105,5 +105,8 @@ typed_id!(
     /// An event that a tenant's backend hears of.
     EventId, "evt_");
 typed_id!(
+    /// An entry of the audit log.
+    AuditEntryId, "aud_");
+typed_id!(
     /// One request, for logs and error bodies.
     RequestId, "req_");

@@ -22,6 +22,12 @@ pub struct Limits {
     pub upstream_idle_ms: u64,
     /// Time for one call to a token endpoint, ms. Must stay below the refresh lease.
     pub token_request_ms: u64,
+    /// Token requests under way at a time with one provider on this node; one tenant has at most three quarters of them.
+    pub token_requests_max: usize,
+    /// How long before its end a token in use is refreshed at the latest, ms; a third of its life at most.
+    pub refresh_ahead_ms: u64,
+    /// How old the tokens of an unused connection grow before they are refreshed to keep its grant, ms.
+    pub grant_idle_ms: u64,
     /// How long a claim to refresh lasts in the database, ms.
     pub refresh_lease_ms: u64,
     /// How long the Redis lease around a refresh lasts, ms.
@@ -88,6 +94,9 @@ impl Default for Limits {
             upstream_total_ms: 55_000,
             upstream_idle_ms: 15_000,
             token_request_ms: 10_000,
+            token_requests_max: 16,
+            refresh_ahead_ms: 600_000,
+            grant_idle_ms: 21 * 86_400_000,
             refresh_lease_ms: 25_000,
             refresh_redis_lease_ms: 30_000,
             refresh_wait_ms: 30_000,

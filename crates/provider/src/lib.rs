@@ -43,7 +43,7 @@ use egress::Egress;
 use metadata::{CachedMetadata, MetadataKey};
 use objects::ObjectCache;
 use quota::LastQuotas;
-use refresh::{Flights, Trips};
+use refresh::{Flights, Trips, Turns, Used};
 use settings::Checked;
 use single_flight::SingleFlight;
 
@@ -75,6 +75,8 @@ pub(crate) struct Inner {
     pub(crate) stopping: CancellationToken,
     pub(crate) flights: Flights,
     pub(crate) trips: Trips,
+    pub(crate) turns: Turns,
+    pub(crate) used: Used,
     pub(crate) quotas: LastQuotas,
     pub(crate) metadata: Cache<MetadataKey, Arc<CachedMetadata>>,
     pub(crate) objects: ObjectCache,
@@ -100,6 +102,7 @@ impl Providers {
             .max_capacity(settings.limits.metadata_max_bytes)
             .weigher(weigh)
             .build();
+        let turns = Turns::new(settings.limits.token_requests_max);
         let inner = Inner {
             store,
             settings,
@@ -110,6 +113,8 @@ impl Providers {
             stopping: CancellationToken::new(),
             flights: Flights::default(),
             trips: Trips::default(),
+            turns,
+            used: Used::new(),
             quotas: LastQuotas::new(),
             metadata: metadata_cache,
             objects: Cache::new(OBJECT_LISTS_MAX),

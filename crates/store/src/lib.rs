@@ -14,6 +14,7 @@
 //!   `crosswalk_sql_statements_total` and `crosswalk_redis_commands_total` tell.
 
 mod api_keys;
+mod audit;
 mod cache;
 mod callers;
 mod changes;
@@ -38,6 +39,7 @@ mod store;
 mod sweeps;
 mod tenants;
 
+pub use audit::{AuditEntry, NewAuditEntry};
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
 pub use events::{Event, EventFilter, NewEvent};
@@ -45,9 +47,10 @@ pub use idempotency::HeldKey;
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{
     ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState,
-    IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, MappingOverride, MappingSession, NewApiKey,
-    NewAuthorization, NewConnectSession, NewCredentials, NewMappingSession, OverrideLevel, OverrideVersion,
-    Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
+    IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, IdleGrant, MappingOverride, MappingSession,
+    NewApiKey, NewAuthorization, NewConnectSession, NewCredentials, NewMappingSession, OverrideLevel,
+    OverrideVersion, Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens,
+    VersionedTokens,
 };
 pub use sealing::MasterKey;
 pub use store::{Store, StoreConfig};

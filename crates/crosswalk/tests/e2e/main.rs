@@ -18,14 +18,18 @@ mod environments;
 mod explain;
 mod hubspot;
 mod idempotency;
+
 mod mapping_page;
 mod mappings;
 mod model;
+mod nemesis;
 mod objects;
 mod pages;
+mod recovery;
 mod refresh;
 mod resources;
 mod rollbacks;
+mod stopping;
 mod support;
 mod third_provider;
 mod unified;

@@ -52,6 +52,9 @@ pub(crate) struct Fake {
     pub(crate) arrived: Semaphore,
     pub(crate) permits: Semaphore,
     pub(crate) revoked: Mutex<Vec<String>>,
+    /// Token requests under way, and the most there ever were at a time.
+    under_way: AtomicUsize,
+    pub(crate) most_under_way: AtomicUsize,
 }
 
 type Reply = Response<Full<Bytes>>;
@@ -71,6 +74,8 @@ impl Fake {
             arrived: Semaphore::new(0),
             permits: Semaphore::new(0),
             revoked: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            most_under_way: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&fake);
         tokio::spawn(async move {
@@ -112,7 +117,11 @@ impl Fake {
             .unwrap_or_default();
         let path = head.uri.path().to_owned();
         if path == "/oauth/token" {
-            return Ok(self.token(&body).await);
+            let under_way = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most_under_way.fetch_max(under_way, Ordering::SeqCst);
+            let reply = self.token(&body).await;
+            self.under_way.fetch_sub(1, Ordering::SeqCst);
+            return Ok(reply);
         }
         if path == "/oauth/revoke" {
             self.revoked
@@ -148,6 +157,10 @@ impl Fake {
         } else {
             // Long enough for others to pile up.
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // Tokens of many connections, which do not rotate.
+        if body.contains("refresh_token=many-") {
+            return answer(200, r#"{"access_token": "good"}"#);
         }
         let generation = self.generation.load(Ordering::SeqCst);
         let refresh = body.contains("grant_type=refresh_token");

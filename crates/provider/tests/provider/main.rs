@@ -5,6 +5,7 @@
 mod fake;
 mod support;
 
+mod ahead;
 mod authorization;
 mod calls;
 mod metadata;

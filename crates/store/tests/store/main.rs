@@ -16,6 +16,7 @@ mod events;
 mod idempotency;
 mod isolation;
 mod keys;
+mod lifetimes;
 mod mapping_sessions;
 mod opening;
 mod overrides;
