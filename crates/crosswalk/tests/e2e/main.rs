@@ -18,6 +18,7 @@ mod environments;
 mod explain;
 mod hubspot;
 mod idempotency;
+mod keys;
 
 mod mapping_page;
 mod mappings;

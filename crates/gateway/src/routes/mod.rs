@@ -1,6 +1,7 @@
 //! One resource per file. A handler parses, calls, answers.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod connect;
 pub(crate) mod connections;
 mod cookies;
