@@ -11,7 +11,7 @@ mod secret;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use ids::{
     ApiKeyId, ConnectSessionId, ConnectionId, EventId, InvalidId, MappingOverrideId, MappingSessionId,
-    RequestId, TenantId,
+    RequestId, TenantId, WebhookDeliveryId, WebhookEndpointId,
 };
 pub use limits::Limits;
 pub use random::{OsRandom, Random};

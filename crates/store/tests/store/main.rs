@@ -22,3 +22,4 @@ mod overrides;
 mod redis_tests;
 mod refresh;
 mod warm;
+mod webhooks;
