@@ -10,4 +10,5 @@ mod calls;
 mod metadata;
 mod proxying;
 mod refresh;
+mod webhooks;
 mod writes;
