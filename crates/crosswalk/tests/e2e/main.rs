@@ -29,5 +29,6 @@ mod rollbacks;
 mod support;
 mod third_provider;
 mod unified;
+mod webhooks;
 mod wide;
 mod writes;
