@@ -15,7 +15,7 @@ const REPLAY_ROWS: i64 = 500;
 
 macro_rules! columns {
     () => {
-        "seq, id, event_id, event_type, state, attempts, CASE WHEN state = 'pending' THEN due_at_ms END AS due_at_ms, \
+        "id, event_id, event_type, state, attempts, CASE WHEN state = 'pending' THEN due_at_ms END AS due_at_ms, \
          last_status, last_error, last_duration_ms, created_at_ms, updated_at_ms"
     };
 }
@@ -40,15 +40,19 @@ fn read(row: &Row) -> Result<WebhookDelivery, StoreError> {
     })
 }
 
-fn read_attempt(row: &Row) -> Result<WebhookAttempt, StoreError> {
-    Ok(WebhookAttempt {
-        number: row.integer("number")?,
+/// The attempt beside a delivery, if there is one.
+fn read_attempt(row: &Row) -> Result<Option<WebhookAttempt>, StoreError> {
+    let Some(number) = row.optional_integer("number")? else {
+        return Ok(None);
+    };
+    Ok(Some(WebhookAttempt {
+        number,
         status: row.optional_integer("status")?,
         error: row.optional_text("error")?,
         detail: row.optional_text("detail")?,
         duration_ms: row.integer("duration_ms")?,
         ended_at_ms: row.integer("ended_at_ms")?,
-    })
+    }))
 }
 
 fn disabled() -> StoreError {
@@ -126,20 +130,23 @@ impl Store {
         endpoint: &WebhookEndpointId,
         id: &WebhookDeliveryId,
     ) -> Result<(WebhookDelivery, Vec<WebhookAttempt>), StoreError> {
+        // One statement, so that the attempts are those of which the delivery tells.
         let sql = concat!(
             "SELECT ",
             columns!(),
-            " FROM webhook_deliveries WHERE tenant_id = $1 AND endpoint_id = $2 AND id = $3"
+            ", number, status, error, detail, duration_ms, ended_at_ms FROM webhook_deliveries LEFT JOIN \
+             (SELECT delivery_seq, number, status, error, detail, duration_ms, ended_at_ms FROM webhook_attempts \
+             WHERE tenant_id = $1) AS attempt ON attempt.delivery_seq = seq \
+             WHERE tenant_id = $1 AND endpoint_id = $2 AND id = $3 ORDER BY number"
         );
         let arguments = arguments![tenant.id().as_str(), endpoint.as_str(), id.as_str()];
         let rows = self.inner.database.read(&scope(tenant), sql, arguments).await?;
-        let row = rows.first().ok_or(StoreError::NotFound)?;
-        let sql = "SELECT number, status, error, detail, duration_ms, ended_at_ms FROM webhook_attempts \
-                   WHERE tenant_id = $1 AND delivery_seq = $2 ORDER BY number";
-        let arguments = arguments![tenant.id().as_str(), row.integer("seq")?];
-        let attempts = self.inner.database.read(&scope(tenant), sql, arguments).await?;
-        let attempts = attempts.iter().map(read_attempt).collect::<Result<_, _>>()?;
-        Ok((read(row)?, attempts))
+        let delivery = read(rows.first().ok_or(StoreError::NotFound)?)?;
+        let attempts = rows
+            .iter()
+            .filter_map(|row| read_attempt(row).transpose())
+            .collect::<Result<_, _>>()?;
+        Ok((delivery, attempts))
     }
 
     /// Sends a delivery again, from the beginning of its schedule, whatever became of it. One that is being sent at this
