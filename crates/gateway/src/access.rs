@@ -33,7 +33,7 @@ pub enum Scope {
     Write,
     /// Calling the provider's own API through the proxy.
     Proxy,
-    /// Making connect sessions, deleting connections, changing mappings.
+    /// Making connect sessions, deleting connections, changing mappings and webhooks.
     Manage,
 }
 

@@ -2,6 +2,7 @@
 
 mod components;
 mod operations;
+mod webhooks;
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,7 @@ use crate::observe::observe;
 use crate::problem::Problem;
 use crate::routes::{
     admin, audit as audit_routes, connect, connections, docs, events, health, mapping_page, mappings, meta,
-    metrics, proxy, unified,
+    metrics, proxy, unified, webhooks,
 };
 use crate::state::App;
 
@@ -64,6 +64,17 @@ pub(crate) fn routes() -> Vec<Route> {
         route("GET",    "/events/{id}",                               Tenant(Read),   "get_connection_event", get(events::read)),
 
         route("GET",    "/audit",                                     Tenant(Manage), "list_audit",         get(audit_routes::list)),
+        route("GET",    "/webhooks",                                  Tenant(Read),   "list_webhooks",      get(webhooks::list)),
+        route("POST",   "/webhooks",                                  Tenant(Manage), "create_webhook",     post(webhooks::create)),
+        route("GET",    "/webhooks/{id}",                             Tenant(Read),   "get_webhook",        get(webhooks::read)),
+        route("PATCH",  "/webhooks/{id}",                             Tenant(Manage), "update_webhook",     patch(webhooks::change)),
+        route("DELETE", "/webhooks/{id}",                             Tenant(Manage), "delete_webhook",     delete(webhooks::remove)),
+        route("POST",   "/webhooks/{id}/rotate_secret",               Tenant(Manage), "rotate_webhook_secret", post(webhooks::rotate_secret)),
+        route("POST",   "/webhooks/{id}/test",                        Tenant(Manage), "test_webhook",       post(webhooks::test)),
+        route("POST",   "/webhooks/{id}/replay",                      Tenant(Manage), "replay_webhook",     post(webhooks::replay)),
+        route("GET",    "/webhooks/{id}/deliveries",                  Tenant(Read),   "list_webhook_deliveries", get(webhooks::list_deliveries)),
+        route("GET",    "/webhooks/{id}/deliveries/{delivery_id}",    Tenant(Read),   "get_webhook_delivery", get(webhooks::read_delivery)),
+        route("POST",   "/webhooks/{id}/deliveries/{delivery_id}/replay", Tenant(Manage), "replay_webhook_delivery", post(webhooks::replay_delivery)),
 
         route("GET",    "/mappings",                                  Tenant(Read),   "list_mappings",      get(mappings::list)),
         route("GET",    "/mappings/{provider}/{resource}",            Tenant(Read),   "get_mapping",        get(mappings::read)),

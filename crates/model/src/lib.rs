@@ -11,7 +11,7 @@ mod secret;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use ids::{
     ApiKeyId, AuditEntryId, ConnectSessionId, ConnectionId, EventId, InvalidId, MappingOverrideId,
-    MappingSessionId, RequestId, TenantId,
+    MappingSessionId, RequestId, TenantId, WebhookDeliveryId, WebhookEndpointId,
 };
 pub use limits::Limits;
 pub use random::{OsRandom, Random};

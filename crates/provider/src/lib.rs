@@ -2,7 +2,7 @@
 //!
 //! [`Providers`] is the whole of it for the crates above: [`Providers::send`] makes one authenticated call,
 //! [`Providers::proxy`] streams one through, [`Providers::start_authorization`] and [`Providers::finish_authorization`] connect a
-//! customer. What a provider is like comes from its document; no provider is named here.
+//! customer, [`Providers::deliver_webhooks`] tells tenants of events. What a provider is like comes from its document; no provider is named here.
 
 mod call;
 mod credential;
@@ -18,12 +18,13 @@ mod refresh;
 mod send;
 mod settings;
 mod single_flight;
+mod webhooks;
 mod writes;
 
 use std::sync::Arc;
 
 use mapping::{Catalog, ObjectMetadata};
-use model::{Clock, ConnectionId, Random};
+use model::{Clock, ConnectionId, Limits, Random};
 use moka::sync::Cache;
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,7 @@ pub use paths::PathError;
 pub use proxy::{ProxyReply, ProxyRequest};
 pub use quota::{Dialect, QuotaReading, rate_limit_headers, rate_limit_headers_for};
 pub use settings::{App, LoginChoice, LoginError, ProviderSettings, SettingsError};
+pub use webhooks::{WebhookTarget, WebhookTargetError};
 pub use writes::{WriteTally, tally_writes};
 
 use egress::Egress;
@@ -68,9 +70,11 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) settings: Checked,
     pub(crate) egress: Egress,
+    /// To where tenants want events sent: hosts of theirs, never a provider's.
+    pub(crate) webhook_egress: Egress,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
-    /// Tasks that must end before the process does: refreshes, exchanges, revocations.
+    /// Tasks that must end before the process does: refreshes, exchanges, revocations, webhooks.
     pub(crate) tracker: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(crate) flights: Flights,
@@ -95,6 +99,12 @@ impl Providers {
         let settings = Checked::new(catalog, settings)?;
         let egress = Egress::new(settings.allow.clone(), &settings.limits)
             .map_err(|message| SettingsError::new("egress", message))?;
+        let webhook_limits = Limits {
+            upstream_first_byte_ms: settings.limits.webhook_request_ms,
+            ..settings.limits.clone()
+        };
+        let webhook_egress = Egress::new(settings.webhook_allow.clone(), &webhook_limits)
+            .map_err(|message| SettingsError::new("egress", message))?;
         let weigh = |_: &MetadataKey, cached: &Arc<CachedMetadata>| {
             u32::try_from(cached.weight_bytes()).unwrap_or(u32::MAX)
         };
@@ -107,6 +117,7 @@ impl Providers {
             store,
             settings,
             egress,
+            webhook_egress,
             clock,
             random,
             tracker: TaskTracker::new(),
@@ -160,7 +171,7 @@ impl Providers {
         self.inner.flights.len()
     }
 
-    /// Stops waiting for others and resolves when no refresh, exchange or revocation is under way on this node.
+    /// Stops waiting for others and resolves when no refresh, exchange, revocation or webhook is under way on this node.
     pub async fn drain(&self) {
         self.inner.stopping.cancel();
         self.inner.tracker.close();

@@ -10,6 +10,8 @@
 //!   nothing ([`Store::claim_refresh`], [`Store::save_refreshed`]).
 //! - Of all requests with one idempotency key one makes the write, and none makes it again when it is not known whether
 //!   it was made ([`Store::claim_idempotency_key`]).
+//! - An event is recorded together with its webhooks, and each of these is one node's to send while its lease holds
+//!   ([`Store::claim_webhook_deliveries`]).
 //! - A request that finds everything in memory runs no SQL and no Redis command. The counters
 //!   `crosswalk_sql_statements_total` and `crosswalk_redis_commands_total` tell.
 
@@ -38,11 +40,12 @@ mod spill;
 mod store;
 mod sweeps;
 mod tenants;
+mod webhooks;
 
 pub use audit::{AuditEntry, NewAuditEntry};
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
-pub use events::{Event, EventFilter, NewEvent};
+pub use events::{EVENT_TYPES, Event, EventFilter, NewEvent};
 pub use idempotency::HeldKey;
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{
@@ -54,3 +57,8 @@ pub use records::{
 };
 pub use sealing::MasterKey;
 pub use store::{Store, StoreConfig};
+pub use webhooks::{
+    HeldDelivery, NewWebhookEndpoint, WebhookAttempt, WebhookBatch, WebhookDelivery, WebhookDeliveryState,
+    WebhookDisabledReason, WebhookEndpoint, WebhookEndpointChange, WebhookEvent, WebhookFate, WebhookFinish,
+    WebhookOutcome,
+};

@@ -34,5 +34,6 @@ mod stopping;
 mod support;
 mod third_provider;
 mod unified;
+mod webhooks;
 mod wide;
 mod writes;

@@ -7,6 +7,7 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("Connections", "Customers' connected CRM orgs."),
     ("Connect", "How a customer connects an org."),
     ("Events", "What happened to connections."),
+    ("Webhooks", "Events sent to a URL of yours, signed."),
     (
         "Mappings",
         "A tenant's and a connection's own layers over the mappings that ship.",
@@ -60,7 +61,7 @@ pub(super) struct Details {
     pub(super) success: Content,
 }
 
-const fn parameter(name: &'static str, kind: &'static str, text: &'static str) -> Parameter {
+pub(super) const fn parameter(name: &'static str, kind: &'static str, text: &'static str) -> Parameter {
     Parameter { name, kind, text }
 }
 
@@ -256,7 +257,7 @@ pub(super) fn path_parameter(name: &str) -> &'static str {
     match name {
         "resource" => "A resource: `contacts`, or one of your own mappings.",
         "object" => "The provider's name of an object that the customer made: `Deal__c`.",
-        "id" => "An id, as this API gave it.",
+        "id" | "delivery_id" => "An id, as this API gave it.",
         "path" => "The provider's path. It is checked and never leaves the provider's own API.",
         "provider" => "A provider's name.",
         "link" => "The token of a connect link: single use.",
@@ -264,7 +265,7 @@ pub(super) fn path_parameter(name: &str) -> &'static str {
     }
 }
 
-const BASE: Details = Details {
+pub(super) const BASE: Details = Details {
     tag: "",
     summary: "",
     description: "",
@@ -307,6 +308,7 @@ pub(super) fn details(id: &str) -> Details {
         .or_else(|| connect(id))
         .or_else(|| admin(id))
         .or_else(|| service(id))
+        .or_else(|| super::webhooks::details(id))
         .unwrap_or(BASE)
 }
 
@@ -459,7 +461,8 @@ fn connections(id: &str) -> Option<Details> {
             tag: "Events",
             summary: "List events, the latest first",
             description: "`connection.created`, `connection.active`, `connection.needs_reauth`, `connection.recovered`, \
-                          `connection.deleted`, `connection.schema_drift`. Events are kept thirty days.",
+                          `connection.deleted`, `connection.schema_drift`, `connection.refresh_outcome_unknown`. Events are kept \
+                          thirty days.",
             query: EVENTS,
             success_text: "A page of events.",
             success: Content::List("Event"),

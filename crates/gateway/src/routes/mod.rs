@@ -15,6 +15,7 @@ pub(crate) mod meta;
 pub(crate) mod metrics;
 pub(crate) mod proxy;
 pub(crate) mod unified;
+pub(crate) mod webhooks;
 
 use std::time::Duration;
 

@@ -31,6 +31,18 @@ pub(crate) enum TokenScript {
     WaitForPermit,
 }
 
+/// What a receiver of webhooks does with the next one; it takes those that nothing is said about.
+pub(crate) enum Hook {
+    /// Answers with this status and header.
+    Answer(u16, Option<(&'static str, &'static str)>),
+    /// Never answers.
+    Hang,
+    /// Takes it, and answers with more than anybody reads.
+    Flood,
+    /// Takes it after the permit comes.
+    WaitForPermit,
+}
+
 /// A data request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
@@ -55,6 +67,7 @@ pub(crate) struct Fake {
     /// Token requests under way, and the most there ever were at a time.
     under_way: AtomicUsize,
     pub(crate) most_under_way: AtomicUsize,
+    pub(crate) hooks: Mutex<VecDeque<Hook>>,
 }
 
 type Reply = Response<Full<Bytes>>;
@@ -76,6 +89,7 @@ impl Fake {
             revoked: Mutex::default(),
             under_way: AtomicUsize::new(0),
             most_under_way: AtomicUsize::new(0),
+            hooks: Mutex::default(),
         });
         let serving = Arc::clone(&fake);
         tokio::spawn(async move {
@@ -137,10 +151,28 @@ impl Fake {
             body,
         };
         self.seen.lock().unwrap().push(seen.clone());
+        if path.starts_with("/hook") {
+            return Ok(self.hook().await);
+        }
         if path == "/data/v1/hangs" {
             std::future::pending::<()>().await;
         }
         Ok(self.data(&path, &seen))
+    }
+
+    async fn hook(&self) -> Reply {
+        let script = self.hooks.lock().unwrap().pop_front();
+        match script {
+            None => answer(204, ""),
+            Some(Hook::Answer(status, None)) => answer(status, "{}"),
+            Some(Hook::Answer(status, Some((name, value)))) => with(answer(status, "{}"), name, value),
+            Some(Hook::Hang) => std::future::pending().await,
+            Some(Hook::Flood) => answer(200, &"x".repeat(8 << 20)),
+            Some(Hook::WaitForPermit) => {
+                self.permits.acquire().await.unwrap().forget();
+                answer(200, "")
+            }
+        }
     }
 
     async fn token(&self, body: &Bytes) -> Reply {

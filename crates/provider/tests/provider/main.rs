@@ -11,4 +11,5 @@ mod calls;
 mod metadata;
 mod proxying;
 mod refresh;
+mod webhooks;
 mod writes;

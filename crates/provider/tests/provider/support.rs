@@ -51,6 +51,7 @@ pub(crate) fn providers(fake: &Fake, store: &Store, limits: Limits, clock: Arc<d
         public_url: "https://crosswalk.example.com/".to_owned(),
         apps: HashMap::from([("acme".to_owned(), app)]),
         egress_allow: vec![fake.origin.clone()],
+        webhook_allow: vec![fake.origin.clone()],
         limits,
     };
     Providers::new(&catalog, store.clone(), settings, clock, Arc::new(OsRandom)).unwrap()

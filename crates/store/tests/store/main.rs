@@ -23,3 +23,4 @@ mod overrides;
 mod redis_tests;
 mod refresh;
 mod warm;
+mod webhooks;

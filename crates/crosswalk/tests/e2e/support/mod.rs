@@ -68,6 +68,11 @@ pub(crate) fn query_log() -> Option<String> {
     variable("CROSSWALK_TEST_QUERY_LOG")
 }
 
+/// Where the receivers of all tests keep what they are sent, for `./test` to show it to the reference library.
+pub(crate) fn webhook_log() -> Option<String> {
+    variable("CROSSWALK_TEST_WEBHOOK_LOG")
+}
+
 pub(crate) fn redis_binary() -> Option<String> {
     variable("CROSSWALK_TEST_REDIS_BIN")
 }
