@@ -14,7 +14,8 @@ use crate::idempotency;
 use crate::observe::observe;
 use crate::problem::Problem;
 use crate::routes::{
-    admin, connect, connections, docs, events, health, mapping_page, mappings, meta, metrics, proxy, unified,
+    admin, connect, connections, docs, events, health, keyring, mapping_page, mappings, meta, metrics, proxy,
+    unified,
 };
 use crate::state::App;
 
@@ -92,6 +93,9 @@ pub(crate) fn routes() -> Vec<Route> {
         route("POST",   "/admin/keys",                                Operator,       "create_key",         post(admin::create_key)),
         route("DELETE", "/admin/keys/{id}",                           Operator,       "revoke_key",         delete(admin::revoke_key)),
         route("GET",    "/admin/providers",                           Operator,       "list_providers",     get(admin::list_providers)),
+        route("GET",    "/admin/keyring",                             Operator,       "get_keyring",        get(keyring::read)),
+        route("POST",   "/admin/keyring/rotate",                      Operator,       "rotate_keyring",     post(keyring::rotate)),
+        route("POST",   "/admin/keyring/retire",                      Operator,       "retire_master_key",  post(keyring::retire)),
 
         route("GET",    "/livez",                                     Public,         "livez",              get(health::live)),
         route("GET",    "/readyz",                                    Public,         "readyz",             get(health::ready)),

@@ -34,6 +34,7 @@ const MIGRATIONS: &[Named] = migrations![
     6 "0006_mapping_sessions",
     7 "0007_events",
     8 "0008_environment_choice",
+    10 "0010_tenant_keys",
 ];
 
 fn migrator(text: fn(&Named) -> &'static str) -> Migrator {
@@ -48,6 +49,12 @@ fn migrator(text: fn(&Named) -> &'static str) -> Migrator {
         )
     });
     Migrator::with_migrations(migrations.collect())
+}
+
+/// The statements of each migration, on Postgres and on SQLite.
+#[cfg(test)]
+pub(crate) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MIGRATIONS.iter().map(|named| (named.postgres, named.sqlite))
 }
 
 fn failed(error: &sqlx::migrate::MigrateError) -> StoreError {

@@ -591,6 +591,7 @@ fn admin_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put("ApiKey", object(&key));
     let with_secret: Vec<(&str, Value)> = key.into_iter().chain([("key", text())]).collect();
     put("ApiKeyWithSecret", object(&with_secret));
+    super::keyring::schemas(put);
 }
 
 /// The body of a conversion.
