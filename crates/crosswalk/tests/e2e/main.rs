@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod canaries;
 mod changes;
 mod command;
 mod connect;
