@@ -129,6 +129,13 @@ async fn simultaneous_first_seals_make_one_data_key(world: &World) {
         assert!(opens(&store, &tenant, connection).await);
         assert!(opens(&other, &tenant, connection).await);
     }
+    // What is stored opens them, not only what was remembered.
+    other.close().await;
+    store.close().await;
+    let store = world.store().await;
+    for connection in &saved {
+        assert!(opens(&store, &tenant, connection).await);
+    }
 }
 
 async fn opening_asks_for_a_data_key_once(world: &World) {
