@@ -25,6 +25,9 @@ pub(crate) enum Command {
     Config,
     /// Print a new master key.
     GenerateKey,
+    /// Tell what is sealed by which key, move on to new keys, and let old ones go.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print the OpenAPI document.
     Openapi,
     /// Check, test and explain mapping documents.
@@ -56,6 +59,38 @@ pub(crate) enum MappingsCommand {
     },
     /// Print what a resource's documents come to when they are laid over each other, and the level each part comes from.
     Explain(ExplainOptions),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Count what each master key and each generation of data keys is needed for.
+    Status(OperatorOptions),
+    /// Wrap all data keys by the first master key, while everybody is served.
+    Rotate {
+        #[command(flatten)]
+        gateway: OperatorOptions,
+        /// Also make a new data key for each tenant, and seal what is kept by it.
+        #[arg(long)]
+        data_keys: bool,
+    },
+    /// Record that a master key is no longer used; refused with counts while something needs it.
+    Retire {
+        #[command(flatten)]
+        gateway: OperatorOptions,
+        /// The key's id.
+        id: String,
+    },
+}
+
+/// A running gateway, and the right to ask it.
+#[derive(Debug, Args)]
+pub(crate) struct OperatorOptions {
+    /// Where the gateway listens: plain http, so from the machine or the network that it stands in.
+    #[arg(long, env = "CW_URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// The operator key.
+    #[arg(long, env = "CW_OPERATOR_KEY", hide_env_values = true)]
+    pub(crate) operator_key: String,
 }
 
 #[derive(Debug, Args)]

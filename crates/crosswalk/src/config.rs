@@ -8,6 +8,8 @@ use anyhow::{Context as _, bail};
 use model::{Limits, Secret};
 use serde::Deserialize;
 
+use crate::keys;
+
 /// The file that documents every key with its default. `crosswalk config` prints it.
 pub(crate) const EXAMPLE: &str = include_str!("../../../crosswalk.example.toml");
 
@@ -211,17 +213,7 @@ impl Config {
             })
             .collect();
         if let Some(path) = &self.keys.master_key_file {
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                let Some((id, key)) = line.split_once(':') else {
-                    bail!("{}: expected lines of `id:key`", path.display());
-                };
-                keys.push(store::MasterKey {
-                    id: id.trim().to_owned(),
-                    key: Secret::new(key.trim()),
-                });
-            }
+            keys.extend(keys::read_file(path)?);
         }
         if keys.is_empty() {
             bail!(

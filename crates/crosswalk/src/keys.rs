@@ -1,12 +1,12 @@
-//! Keys that a gateway makes for itself: a master key and, in the demo, an operator key.
+//! Keys of a gateway's configuration: read from the file of master keys, or made for itself as in the demo.
 
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::Random;
+use model::{Random, Secret};
 
 /// A new key: 32 random bytes as base64.
 pub(crate) fn generate(random: &dyn Random) -> String {
@@ -33,3 +33,42 @@ pub(crate) fn kept(file: &Path, random: &dyn Random) -> anyhow::Result<String> {
         Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
     }
 }
+
+/// The master keys of a file: lines of `id:key`, in order. Empty lines and those that begin with `#` say nothing.
+pub(crate) fn read_file(path: &Path) -> anyhow::Result<Vec<store::MasterKey>> {
+    let named = || path.display().to_string();
+    check_permissions(path)?;
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", named()))?;
+    let lines = text.lines().map(str::trim).enumerate();
+    let keys = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    keys.map(|(number, line)| {
+        // The line itself is not shown: it may be a key.
+        let Some((id, key)) = line.split_once(':') else {
+            bail!("{}, line {}: expected `id:key`", named(), number + 1);
+        };
+        Ok(store::MasterKey {
+            id: id.trim().to_owned(),
+            key: Secret::new(key.trim()),
+        })
+    })
+    .collect()
+}
+
+/// Others than the owner and its group must not be able to read keys, nor anybody but the owner to replace them.
+fn check_permissions(path: &Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        let named = path.display();
+        let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {named}"))?;
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+        ensure!(
+            mode & 0o026 == 0,
+            "{named} can be read by everybody or changed by others (mode {mode:04o}): `chmod 600`; in Kubernetes \
+             `defaultMode: 0400` of the secret's volume"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

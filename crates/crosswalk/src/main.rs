@@ -4,6 +4,7 @@ mod command_line;
 mod config;
 mod demo;
 mod health;
+mod keyring;
 mod keys;
 mod mappings;
 mod serve;
@@ -42,6 +43,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Simulator(options) => simulate::run(options).await,
         Command::Config => print(config::EXAMPLE),
         Command::GenerateKey => print(&format!("{}\n", keys::generate(&model::OsRandom))),
+        Command::Keys(command) => keyring::run(&command).await,
         Command::Openapi => {
             let catalog = mapping::Catalog::embedded()?;
             print(&format!("{:#}\n", gateway::openapi(&catalog)))

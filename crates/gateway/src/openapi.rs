@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, made from the list of routes, the catalog's JSON Schemas and the taxonomy of errors.
 
 mod components;
+mod keyring;
 mod operations;
 mod webhooks;
 

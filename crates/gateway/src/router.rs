@@ -15,8 +15,8 @@ use crate::idempotency;
 use crate::observe::observe;
 use crate::problem::Problem;
 use crate::routes::{
-    admin, audit as audit_routes, connect, connections, docs, events, health, mapping_page, mappings, meta,
-    metrics, proxy, unified, webhooks,
+    admin, audit as audit_routes, connect, connections, docs, events, health, keyring, mapping_page,
+    mappings, meta, metrics, proxy, unified, webhooks,
 };
 use crate::state::App;
 
@@ -109,6 +109,9 @@ pub(crate) fn routes() -> Vec<Route> {
         route("POST",   "/admin/keys/{id}/rotate",                    Operator,       "rotate_key",         post(admin::rotate_key)),
         route("GET",    "/admin/audit",                               Operator,       "list_all_audit",     get(audit_routes::list_all)),
         route("GET",    "/admin/providers",                           Operator,       "list_providers",     get(admin::list_providers)),
+        route("GET",    "/admin/keyring",                             Operator,       "get_keyring",        get(keyring::read)),
+        route("POST",   "/admin/keyring/rotate",                      Operator,       "rotate_keyring",     post(keyring::rotate)),
+        route("POST",   "/admin/keyring/retire",                      Operator,       "retire_master_key",  post(keyring::retire)),
 
         route("GET",    "/livez",                                     Public,         "livez",              get(health::live)),
         route("GET",    "/readyz",                                    Public,         "readyz",             get(health::ready)),

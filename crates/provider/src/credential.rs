@@ -54,7 +54,7 @@ impl Inner {
             return Ok(tokens);
         }
         match Box::pin(self.refreshed(tenant, connection, tokens.version, Cause::Ahead)).await {
-            Err(error) if left_ms > 0 && !matches!(error, CallError::NeedsReauth { .. }) => {
+            Err(error) if left_ms > 0 && !is_over(&error) => {
                 tracing::warn!(connection = %connection.id, %error, "an early refresh failed; the token is used to its end");
                 Ok(tokens)
             }
@@ -161,6 +161,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// Whether nothing may be sent for the connection any more. One that only may not refresh uses its token to the end.
+fn is_over(error: &CallError) -> bool {
+    matches!(error, CallError::NeedsReauth { state, .. } if !state.is_usable())
 }
 
 fn app_refused(provider: &str) -> CallError {

@@ -94,6 +94,10 @@ pub const USERNAME: &str = "avery.admin@crosswalk.example";
 /// Password of every user of every simulated org and portal.
 pub const PASSWORD: &str = oauth::PASSWORD;
 
+/// What every token and every code that a simulator gives out holds: a test that finds it where the program under test wrote
+/// has found a leak. The rest of a token is as random as its length says.
+pub const SECRET_MARK: &str = "cAnArY7tOkEn";
+
 /// Longest life of an authorization code, milliseconds.
 const CODE_TTL_MS: i64 = 15 * 60_000;
 /// Life of a query locator, milliseconds.

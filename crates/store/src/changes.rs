@@ -41,6 +41,8 @@ pub(crate) enum Topic {
     Key(String),
     /// The tenant-level overrides of a tenant.
     Overrides(String),
+    /// The data keys of a tenant.
+    DataKeys(String),
 }
 
 impl Topic {
@@ -55,6 +57,7 @@ impl Topic {
             Self::Connection(id) => format!("connection:{id}"),
             Self::Key(id) => format!("key:{id}"),
             Self::Overrides(id) => format!("overrides:{id}"),
+            Self::DataKeys(id) => format!("data_keys:{id}"),
         }
     }
 
@@ -64,6 +67,7 @@ impl Topic {
             "connection" => Some(Self::Connection(id.to_owned())),
             "key" => Some(Self::Key(id.to_owned())),
             "overrides" => Some(Self::Overrides(id.to_owned())),
+            "data_keys" => Some(Self::DataKeys(id.to_owned())),
             _ => None,
         }
     }

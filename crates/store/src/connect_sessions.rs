@@ -170,7 +170,8 @@ impl Store {
         let sealed = self
             .inner
             .sealer
-            .seal(&place(&tenant, &session.id), new.verifier.expose().as_bytes());
+            .seal(&place(&tenant, &session.id), new.verifier.expose().as_bytes())
+            .await?;
         let sql = concat!(
             "UPDATE connect_sessions SET used_at_ms = {now_ms}, state_hash = $2, browser_hash = $3, \
              sealed_verifier = $4, redirect_uri = $5, token_url = $6, issuer = $7, \
@@ -265,7 +266,8 @@ impl Store {
         let verifier = self
             .inner
             .sealer
-            .open("verifier", &place(&tenant, &session.id), &sealed)?;
+            .open("verifier", &place(&tenant, &session.id), &sealed)
+            .await?;
         let verifier = std::str::from_utf8(&verifier)
             .map(Secret::new)
             .map_err(|_| StoreError::Corrupt { what: "verifier" })?;

@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 use crate::changes::Topic;
 use crate::checks::{KEY_MAX_CHARS, URL_MAX_CHARS, check_optional, check_text, read_list, write_list};
 use crate::database::{DatabaseError, Row, Scope, arguments};
-use crate::sealing::{Place, Sealer};
+use crate::sealer::Sealer;
+use crate::sealing::Place;
+use crate::witness::Seen;
 use crate::{
     Connection, ConnectionFilter, ConnectionState, NewCredentials, Store, StoreError, Tenant, Tokens,
     VersionedTokens,
@@ -52,7 +54,7 @@ fn place<'a>(tenant: &'a TenantId, id: &'a ConnectionId, version: i64) -> Place<
 }
 
 /// Seals the tokens of one version of one connection.
-pub(crate) fn seal_tokens(
+pub(crate) async fn seal_tokens(
     sealer: &Sealer,
     tenant: &TenantId,
     id: &ConnectionId,
@@ -66,23 +68,29 @@ pub(crate) fn seal_tokens(
     let plain = serde_json::to_vec(&plain)
         .map(Zeroizing::new)
         .map_err(|_| StoreError::invalid("tokens"))?;
-    Ok(sealer.seal(&place(tenant, id, version), &plain))
+    sealer.seal(&place(tenant, id, version), &plain).await
 }
 
 /// Opens the tokens of one version of one connection.
-pub(crate) fn open_tokens(
+pub(crate) async fn open_tokens(
     sealer: &Sealer,
     tenant: &TenantId,
     id: &ConnectionId,
     version: i64,
     sealed: &[u8],
 ) -> Result<Tokens, StoreError> {
-    let plain = sealer.open("token", &place(tenant, id, version), sealed)?;
+    let plain = sealer.open("token", &place(tenant, id, version), sealed).await?;
     let opened: Opened = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt { what: "token" })?;
     Ok(Tokens {
         access_token: opened.access_token,
         refresh_token: opened.refresh_token,
     })
+}
+
+/// What the witness is told of new tokens.
+fn seen_of(id: &ConnectionId, version: i64, tokens: &Tokens) -> Option<Seen> {
+    let token = tokens.refresh_token.as_ref()?;
+    Some(Seen::new(id, version, token))
 }
 
 pub(crate) fn topic(id: &ConnectionId) -> Topic {
@@ -244,7 +252,14 @@ impl Store {
         let sql = "DELETE FROM connections WHERE tenant_id = $1 AND id = $2 RETURNING id";
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
         let arguments = arguments![tenant.id().as_str(), id.as_str()];
-        let delete = async move { database.write(&scope, sql, arguments).await };
+        let (witness, own) = (Arc::clone(&self.inner.witness), id.clone());
+        let delete = async move {
+            let rows = database.write(&scope, sql, arguments).await?;
+            if !rows.is_empty() {
+                witness.begin(&own, None).await;
+            }
+            Ok::<_, DatabaseError>(rows)
+        };
         let rows = self.detached(vec![topic(id)], delete).await?;
         if rows.is_empty() {
             Err(StoreError::NotFound)
@@ -296,7 +311,7 @@ impl Store {
         new: NewCredentials,
     ) -> Result<Option<Connection>, StoreError> {
         let id = ConnectionId::generate(&*self.inner.random);
-        let sealed = seal_tokens(&self.inner.sealer, tenant.id(), &id, 1, &new.tokens)?;
+        let sealed = seal_tokens(&self.inner.sealer, tenant.id(), &id, 1, &new.tokens).await?;
         let sql = concat!(
             "INSERT INTO connections (id, tenant_id, provider, environment, login_url, external_id, state, \
              instance_url, account_id, user_id, scopes, token_version, sealed_tokens, access_expires_at_ms, \
@@ -320,10 +335,16 @@ impl Store {
             new.access_expires_at_ms,
         ];
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
+        let (witness, own) = (Arc::clone(&self.inner.witness), id.clone());
+        let seen = seen_of(&id, 1, &new.tokens);
         let create = async move {
             match database.write(&scope, sql, arguments).await {
                 Err(DatabaseError::Duplicate) => Ok(None),
-                other => other.map(Some),
+                Err(error) => Err(error),
+                Ok(rows) => {
+                    witness.begin(&own, seen.as_ref()).await;
+                    Ok(Some(rows))
+                }
             }
         };
         match self.detached(vec![topic(&id)], create).await? {
@@ -354,7 +375,8 @@ impl Store {
             &id,
             now.token_version + 1,
             &new.tokens,
-        )?;
+        )
+        .await?;
         let sql = concat!(
             "UPDATE connections SET environment = $4, login_url = $5, external_id = COALESCE($6, external_id), \
              state = 'active', state_reason = NULL, instance_url = COALESCE($7, instance_url), \
@@ -382,12 +404,22 @@ impl Store {
             new.access_expires_at_ms,
         ];
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
+        let (witness, own) = (Arc::clone(&self.inner.witness), id.clone());
+        let seen = seen_of(&id, now.token_version + 1, &new.tokens);
         let update = async move {
+            // A new grant: what was seen of the old one says nothing of its tokens, from this moment on.
+            witness.begin(&own, None).await;
             match database.write(&scope, sql, arguments).await {
                 Err(DatabaseError::Duplicate) => Err(StoreError::conflict(
                     "another connection has the same external_id",
                 )),
-                other => other.map_err(StoreError::from),
+                Err(error) => Err(StoreError::from(error)),
+                Ok(rows) => {
+                    if !rows.is_empty() {
+                        witness.begin(&own, seen.as_ref()).await;
+                    }
+                    Ok(rows)
+                }
             }
         };
         self.detached(vec![topic(&id)], update)
@@ -434,7 +466,7 @@ impl Store {
         let version = row.integer("token_version")?;
         let sealed = row.bytes("sealed_tokens")?;
         Ok(Arc::new(VersionedTokens {
-            tokens: open_tokens(&self.inner.sealer, tenant.id(), id, version, &sealed)?,
+            tokens: open_tokens(&self.inner.sealer, tenant.id(), id, version, &sealed).await?,
             version,
             instance_url: row.optional_text("instance_url")?,
             access_expires_at_ms: row.optional_integer("access_expires_at_ms")?,

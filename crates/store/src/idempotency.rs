@@ -114,14 +114,14 @@ impl Store {
                 .read(&Scope::Tenant(tenant.id().clone()), LOOK, arguments)
                 .await?;
             if let Some(row) = rows.first() {
-                return self.judge(&held, request.fingerprint, row);
+                return self.judge(&held, request.fingerprint, row).await;
             }
         }
         Ok(IdempotencyClaim::UnderWay { lease_left_ms: 1 })
     }
 
     /// What a row says to a request that comes after the one that claimed it.
-    fn judge(
+    async fn judge(
         &self,
         wanted: &HeldKey,
         fingerprint: &[u8; 32],
@@ -144,7 +144,8 @@ impl Store {
                 let answer = self
                     .inner
                     .sealer
-                    .open("answer", &place(&wanted.tenant, &name), &sealed)?;
+                    .open("answer", &place(&wanted.tenant, &name), &sealed)
+                    .await?;
                 Ok(IdempotencyClaim::Done {
                     answer: answer.to_vec(),
                 })
@@ -165,7 +166,11 @@ impl Store {
         let sql = match outcome {
             IdempotencyOutcome::Done { answer } => {
                 let name = row_name(&held.connection, &held.key_hash, &held.claim);
-                let sealed = self.inner.sealer.seal(&place(&held.tenant, &name), &answer);
+                let sealed = self
+                    .inner
+                    .sealer
+                    .seal(&place(&held.tenant, &name), &answer)
+                    .await?;
                 arguments.extend(arguments!["done", sealed]);
                 SETTLE
             }

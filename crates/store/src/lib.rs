@@ -5,7 +5,8 @@
 //! - A [`Tenant`] is only made here: by authenticating a key, finishing a connect transaction, or the cookie of an open
 //!   mapping page. Another tenant's row is [`StoreError::NotFound`], as one that does not exist. On Postgres, row-level
 //!   policies are a second wall.
-//! - Tokens and verifiers are stored sealed to their place; keys, link tokens, states and cookies as SHA-256.
+//! - Tokens and verifiers are stored sealed to their place by their tenant's data key, data keys wrapped by a master key;
+//!   API keys, link tokens, states and cookies as SHA-256.
 //! - Of all who want to refresh a connection one holds the claim, on the database's clock, and a late holder can change
 //!   nothing ([`Store::claim_refresh`], [`Store::save_refreshed`]).
 //! - Of all requests with one idempotency key one makes the write, and none makes it again when it is not known whether
@@ -27,6 +28,8 @@ mod database;
 mod error;
 mod events;
 mod idempotency;
+mod key_service;
+mod keyring;
 mod leases;
 mod mapping_sessions;
 mod migrations;
@@ -35,18 +38,24 @@ mod readiness;
 mod records;
 mod redis_link;
 mod refresh;
+mod restored;
+mod sealed_columns;
+mod sealer;
 mod sealing;
 mod spill;
 mod store;
 mod sweeps;
 mod tenants;
 mod webhooks;
+mod witness;
 
 pub use audit::{AuditEntry, NewAuditEntry};
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
 pub use events::{EVENT_TYPES, Event, EventFilter, NewEvent};
 pub use idempotency::HeldKey;
+pub use key_service::{KeyFuture, KeyService, KeyServiceError, MasterKey, MasterKeys};
+pub use keyring::{GenerationUse, Keyring, MasterKeyUse, Rotation, RotationStep};
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{
     ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState,
@@ -55,7 +64,6 @@ pub use records::{
     OverrideVersion, Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens,
     VersionedTokens,
 };
-pub use sealing::MasterKey;
 pub use store::{Store, StoreConfig};
 pub use webhooks::{
     HeldDelivery, NewWebhookEndpoint, WebhookAttempt, WebhookBatch, WebhookDelivery, WebhookDeliveryState,

@@ -35,6 +35,7 @@ const MIGRATIONS: &[Named] = migrations![
     7 "0007_events",
     8 "0008_environment_choice",
     9 "0009_webhooks",
+    10 "0010_tenant_keys",
     12 "0012_token_lifetimes",
     13 "0013_audit",
 ];
@@ -51,6 +52,12 @@ fn migrator(text: fn(&Named) -> &'static str) -> Migrator {
         )
     });
     Migrator::with_migrations(migrations.collect())
+}
+
+/// The statements of each migration, on Postgres and on SQLite.
+#[cfg(test)]
+pub(crate) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MIGRATIONS.iter().map(|named| (named.postgres, named.sqlite))
 }
 
 fn failed(error: &sqlx::migrate::MigrateError) -> StoreError {

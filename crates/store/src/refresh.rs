@@ -5,12 +5,15 @@
 //! higher fence, and every later statement of the holder names it. No transaction is open while the provider is
 //! called. Redis, where it is configured, only spares the losers the attempt.
 
+use std::sync::Arc;
+
 use model::{ConnectionId, TenantId};
 
 use crate::changes::Topic;
 use crate::checks::{URL_MAX_CHARS, check_optional, write_list};
 use crate::connections::{open_tokens, read_id, read_state, scope, seal_tokens, topic};
-use crate::database::{Argument, Row, Scope, arguments};
+use crate::database::{Argument, DatabaseError, Row, Scope, arguments};
+use crate::witness::Seen;
 use crate::{
     IdleGrant, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, Store, StoreError, Tenant, Tokens,
 };
@@ -42,7 +45,8 @@ pub(crate) enum Right {
 impl Store {
     /// Claims the right to present the refresh token of `expected_version`, for `lease_ms`.
     ///
-    /// Tokens that a former holder could not save are applied first. `owner` names the holder for people.
+    /// Tokens that a former holder could not save are applied first. `owner` names the holder for people. A token that a
+    /// restored backup brought back is claimed by nobody: the answer is [`RefreshClaim::NotActive`].
     pub async fn claim_refresh(
         &self,
         tenant: &Tenant,
@@ -52,6 +56,9 @@ impl Store {
         lease_ms: u64,
     ) -> Result<RefreshClaim, StoreError> {
         self.recover_spilled_of(tenant.id(), id).await?;
+        if let Some(state) = self.refuse_restored(tenant.id(), id, expected_version).await? {
+            return Ok(RefreshClaim::NotActive { state });
+        }
         let claim = "UPDATE connections SET refresh_owner = $4, refresh_fence = refresh_fence + 1, \
                      refresh_lease_until_ms = {now_ms} + $5, refresh_prior_intent_at_ms = refresh_intent_at_ms, \
                      refresh_intent_at_ms = {now_ms} \
@@ -144,7 +151,7 @@ impl Store {
             access_token: refreshed.tokens.access_token.clone(),
             refresh_token,
         };
-        let sealed = seal_tokens(&self.inner.sealer, tenant, id, version + 1, &tokens)?;
+        let sealed = seal_tokens(&self.inner.sealer, tenant, id, version + 1, &tokens).await?;
         let sql = "UPDATE connections SET sealed_tokens = $5, token_version = token_version + 1, state = 'active', \
                    state_reason = NULL, instance_url = COALESCE($6, instance_url), scopes = COALESCE($7, scopes), \
                    access_expires_at_ms = $8, refresh_owner = NULL, refresh_lease_until_ms = NULL, \
@@ -171,7 +178,18 @@ impl Store {
             LEARNED_LIFETIME_MIN_MS,
         ];
         let (database, scope) = (self.inner.database.clone(), Scope::Tenant(tenant.clone()));
-        let save = async move { database.write(&scope, sql, arguments).await };
+        let (witness, own) = (Arc::clone(&self.inner.witness), id.clone());
+        let seen = tokens
+            .refresh_token
+            .as_ref()
+            .map(|token| Seen::new(id, version + 1, token));
+        let save = async move {
+            let rows = database.write(&scope, sql, arguments).await?;
+            if let Some(seen) = seen.filter(|_| !rows.is_empty()) {
+                witness.follow(&own, &seen).await;
+            }
+            Ok::<_, DatabaseError>(rows)
+        };
         let rows = self.detached(vec![topic(id)], save).await?;
         rows.first().map_or(Ok(SaveOutcome::Superseded), |row| {
             Ok(SaveOutcome::Saved {
@@ -206,9 +224,8 @@ impl Store {
         let Some(sealed) = row.optional_bytes("sealed_tokens")? else {
             return Ok(Some(None));
         };
-        Ok(Some(
-            open_tokens(&self.inner.sealer, tenant, id, version, &sealed)?.refresh_token,
-        ))
+        let stored = open_tokens(&self.inner.sealer, tenant, id, version, &sealed).await?;
+        Ok(Some(stored.refresh_token))
     }
 
     /// Ends a claim that brought no tokens; answers whether it was still the caller's.

@@ -159,7 +159,7 @@ impl Store {
         let plain = serde_json::to_vec(&plain)
             .map(Zeroizing::new)
             .map_err(|_| StoreError::invalid("tokens"))?;
-        let sealed = self.inner.sealer.seal(&label.place(), &plain);
+        let sealed = self.inner.sealer.seal(&label.place(), &plain).await?;
         let mut outcome = Err(StoreError::unavailable(
             "data directory",
             "neither data_dir nor redis_url is configured",
@@ -281,7 +281,17 @@ impl Store {
 
     /// Applies what waited; answers whether it was applied, or nothing if it must go on waiting.
     async fn recover(&self, label: &Label, sealed: &[u8]) -> Result<Option<bool>, StoreError> {
-        let plain = self.inner.sealer.open("rotated token", &label.place(), sealed);
+        let plain = self
+            .inner
+            .sealer
+            .open("rotated token", &label.place(), sealed)
+            .await;
+        // A database that is away says nothing about the token.
+        if let Err(error) = &plain
+            && error.is_retryable()
+        {
+            return Err(error.clone());
+        }
         let Some(opened) = plain
             .ok()
             .and_then(|plain| serde_json::from_slice::<Opened>(&plain).ok())

@@ -16,9 +16,11 @@ use crate::database::Database;
 use crate::leases::LocalLeases;
 use crate::readiness::LastReadiness;
 use crate::redis_link::RedisLink;
-use crate::sealing::{Place, Sealer};
+use crate::sealer::{NO_TENANT, Sealer};
+use crate::sealing::Place;
 use crate::sweeps;
-use crate::{Connection, MappingOverride, MasterKey, StoreError, VersionedTokens};
+use crate::witness::Witness;
+use crate::{Connection, KeyService, MappingOverride, MasterKey, MasterKeys, StoreError, VersionedTokens};
 use model::ConnectionId;
 
 /// Shortest operator key: below this it could be guessed.
@@ -39,7 +41,7 @@ pub struct StoreConfig {
     /// Where a rotated token is kept while the database does not take it. With SQLite also locked against a second
     /// process, and by default the folder of the database file.
     pub data_dir: Option<PathBuf>,
-    /// The first seals, all open.
+    /// The first wraps data keys, all unwrap them. Not used by [`Store::open_with`].
     pub master_keys: Vec<MasterKey>,
     /// The operator's key, at least 16 characters; without it nobody is the operator.
     pub operator_key: Option<Secret>,
@@ -75,6 +77,7 @@ pub(crate) struct Inner {
     pub(crate) overrides: Cache<Arc<Vec<MappingOverride>>>,
     pub(crate) last_uses: Arc<LastUses>,
     pub(crate) last_readiness: LastReadiness,
+    pub(crate) witness: Arc<Witness>,
     pub(crate) spill_dir: Option<PathBuf>,
     /// Told when this node may have recorded an event.
     pub(crate) webhooks_due: Arc<Notify>,
@@ -222,14 +225,24 @@ fn weigh_overrides(overrides: &Arc<Vec<MappingOverride>>) -> u32 {
 }
 
 impl Store {
-    /// Opens the store: checks the configuration, takes the locks, migrates, and applies tokens that a former process
-    /// could not save. Redis may be absent or dead.
+    /// Opens the store with the configuration's master keys: checks the configuration, takes the locks, migrates, and
+    /// applies tokens that a former process could not save. Redis may be absent or dead.
     pub async fn open(
         config: StoreConfig,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
-        let sealer = Sealer::new(&config.master_keys, Arc::clone(&random))?;
+        let keys = Arc::new(MasterKeys::new(&config.master_keys, Arc::clone(&random))?);
+        Self::open_with(config, keys, clock, random).await
+    }
+
+    /// The same with master keys that somebody else holds.
+    pub async fn open_with(
+        config: StoreConfig,
+        key_service: Arc<dyn KeyService>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
         let operator_key_hash = operator_key_hash(&config)?;
         let redis = config
             .redis_url
@@ -242,6 +255,9 @@ impl Store {
             data_dir,
             locks,
         } = open_database(&config).await?;
+        // Of a shared database other nodes save too, and a file of this one would not hear of it.
+        let witness_dir = data_dir.as_deref().filter(|_| !database.is_shared());
+        let witness = Arc::new(Witness::open(redis.clone(), witness_dir)?);
         let spill_dir = data_dir.map(|dir| dir.join("rotated"));
         if let Some(dir) = &spill_dir {
             create_private_dir(dir)?;
@@ -251,6 +267,15 @@ impl Store {
         let mut tasks = Vec::new();
         let (outbox, inbox) = redis.as_ref().map(|_| mpsc::unbounded_channel()).unzip();
         let changes = Arc::new(Changes::new(is_shared, outbox));
+        let mut sealer = Sealer::new(
+            key_service,
+            database.clone(),
+            &changes,
+            &clock,
+            Arc::clone(&random),
+        )?;
+        sealer.check_keys().await?;
+        sealer.open_house().await?;
         if let (Some(redis), Some(inbox)) = (&redis, inbox) {
             let node = format!("{:x?}", random.bytes_32());
             tasks.push(tokio::spawn(changes::publish(Arc::clone(redis), node.clone(), inbox)).abort_handle());
@@ -277,6 +302,7 @@ impl Store {
             changes,
             last_uses,
             last_readiness: LastReadiness::default(),
+            witness,
             spill_dir,
             webhooks_due: Arc::default(),
             tasks,
@@ -286,7 +312,29 @@ impl Store {
             inner: Arc::new(inner),
         };
         store.recover_spilled().await?;
+        store.compare_with_witness().await;
         Ok(store)
+    }
+
+    /// Looks for connections that a restored backup set back: at once where the answers lie in memory, else beside the first
+    /// requests. It is for telling them; before a refresh each is compared again.
+    async fn compare_with_witness(&self) {
+        if !self.inner.witness.is_there() {
+            return;
+        }
+        let store = self.clone();
+        let compare = async move {
+            match store.look_for_restored().await {
+                Ok(0) => {}
+                Ok(suspects) => tracing::error!(suspects, "connections were set back by a restored backup"),
+                Err(error) => tracing::warn!(%error, "connections could not be compared with the witness"),
+            }
+        };
+        if self.inner.database.is_shared() {
+            tokio::spawn(compare);
+        } else {
+            compare.await;
+        }
     }
 
     /// Waits for statements under way, writes what is still to be written, and lets go of database and locks.
@@ -331,14 +379,14 @@ impl Store {
 
     /// Seals `plain` for `purpose` (a constant, such as `cursor`), bound to `associated`.
     pub fn seal(&self, purpose: &str, associated: &str, plain: &[u8]) -> Vec<u8> {
-        self.inner.sealer.seal(&loose(purpose, associated), plain)
+        self.inner.sealer.seal_loose(&loose(purpose, associated), plain)
     }
 
     /// Opens what [`Store::seal`] made for the same purpose and `associated`; anything else is [`StoreError::Seal`].
     pub fn open_sealed(&self, purpose: &str, associated: &str, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.inner
             .sealer
-            .open("text", &loose(purpose, associated), sealed)
+            .open_loose("text", &loose(purpose, associated), sealed)
             .map(|plain| plain.to_vec())
     }
 }
@@ -348,7 +396,7 @@ const fn loose<'a>(purpose: &'a str, associated: &'a str) -> Place<'a> {
     Place {
         table: "sealed",
         column: purpose,
-        tenant: "",
+        tenant: NO_TENANT,
         row: associated,
         version: 0,
     }

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod canaries;
 mod changes;
 mod command;
 mod connect;
@@ -18,8 +19,8 @@ mod environments;
 mod explain;
 mod hubspot;
 mod idempotency;
+mod keyring;
 mod keys;
-
 mod mapping_page;
 mod mappings;
 mod model;
@@ -29,6 +30,7 @@ mod pages;
 mod recovery;
 mod refresh;
 mod resources;
+mod restored;
 mod rollbacks;
 mod stopping;
 mod support;

@@ -618,6 +618,7 @@ fn admin_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
             ("request_id", text()),
         ]),
     );
+    super::keyring::schemas(put);
 }
 
 /// The body of a conversion.

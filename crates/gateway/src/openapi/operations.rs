@@ -293,7 +293,7 @@ const CONNECT: Details = Details {
     tag: "Connect",
     ..BASE
 };
-const ADMIN: Details = Details { tag: "Admin", ..BASE };
+pub(super) const ADMIN: Details = Details { tag: "Admin", ..BASE };
 const SERVICE: Details = Details {
     tag: "Service",
     ..BASE
@@ -307,6 +307,7 @@ pub(super) fn details(id: &str) -> Details {
         .or_else(|| mappings(id))
         .or_else(|| connect(id))
         .or_else(|| admin(id))
+        .or_else(|| super::keyring::details(id))
         .or_else(|| service(id))
         .or_else(|| super::webhooks::details(id))
         .unwrap_or(BASE)

@@ -8,6 +8,7 @@ mod cookies;
 pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod keyring;
 mod mapping_form;
 pub(crate) mod mapping_page;
 pub(crate) mod mappings;

@@ -350,3 +350,72 @@ async fn a_deleted_connection_s_grant_is_ended() {
             .is_err()
     );
 }
+
+#[tokio::test]
+async fn a_token_that_a_backup_brought_back_is_not_presented_and_the_access_token_serves_to_its_end() {
+    let world = World::new().await;
+    world
+        .fake
+        .next(TokenScript::RotateWith(json!({"expires_in": 30})));
+    assert_eq!(world.get("/things").await.unwrap().status, 200);
+    world.store.close().await;
+    // A later token was saved once, as the witness says; the database does not know it.
+    let line = format!("{} 9 0123456789abcdef\n", world.connection.id);
+    std::fs::write(world.dir.path().join("data").join("witness"), line).unwrap();
+    let store = Store::open(
+        store_config(world.dir.path()),
+        Arc::new(SystemClock),
+        Arc::new(OsRandom),
+    )
+    .await
+    .unwrap();
+    let again = providers(&world.fake, &store, Limits::default(), Arc::new(SystemClock));
+    let call = async || {
+        let connection = store
+            .connection(&world.tenant, &world.connection.id)
+            .await
+            .unwrap();
+        (
+            connection.state,
+            again.send(&world.tenant, &connection, Call::get("/things")).await,
+        )
+    };
+    // It ends within half a minute, which is when it would be refreshed.
+    for _ in 0..2 {
+        let (state, reply) = call().await;
+        assert_eq!(state, ConnectionState::Degraded);
+        assert_eq!(reply.unwrap().status, 200);
+    }
+    world
+        .tamper("UPDATE connections SET access_expires_at_ms = 1")
+        .await;
+    assert_eq!(world.fake.posts(), 1);
+    store.close().await;
+    let store = Store::open(
+        store_config(world.dir.path()),
+        Arc::new(SystemClock),
+        Arc::new(OsRandom),
+    )
+    .await
+    .unwrap();
+    let again = providers(&world.fake, &store, Limits::default(), Arc::new(SystemClock));
+    let connection = store
+        .connection(&world.tenant, &world.connection.id)
+        .await
+        .unwrap();
+    let over = again.send(&world.tenant, &connection, Call::get("/things")).await;
+    assert!(
+        matches!(
+            over,
+            Err(CallError::NeedsReauth {
+                state: ConnectionState::NeedsReauth,
+                ..
+            })
+        ),
+        "{over:?}"
+    );
+    assert_eq!(
+        (world.fake.posts(), world.fake.revocations.load(Ordering::SeqCst)),
+        (1, 0)
+    );
+}

@@ -150,12 +150,12 @@ impl Simulator {
     pub(crate) fn new_access_token(&self) -> String {
         let org = self.org.organization_id();
         let short = org.get(..15).unwrap_or(&org);
-        format!("{short}!AQE{}.{}", self.random.text(48), self.random.text(43))
+        format!("{short}!AQE{}.{}", self.random.secret(48), self.random.secret(43))
     }
 
     /// `5Aep861…`.
     pub(crate) fn new_refresh_token(&self) -> String {
-        format!("5Aep861{}", self.random.text(80))
+        format!("5Aep861{}", self.random.secret(80))
     }
 
     /// A grant that is not kept: flows without a refresh token.

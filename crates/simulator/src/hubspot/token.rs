@@ -95,7 +95,7 @@ pub(super) fn grant(simulator: &Simulator, email: &str, scopes: Vec<String>) -> 
 /// Opens a session and prints the token answer; `None` when the refresh token is no good.
 pub(super) fn open(simulator: &Simulator, refresh_token: &str) -> Option<Value> {
     let ttl_ms = simulator.settings().hubspot_token_ttl_ms;
-    let access_token = format!("C{}{}", simulator.random.text(90), simulator.random.text(64));
+    let access_token = format!("C{}{}", simulator.random.secret(90), simulator.random.text(64));
     let expires_ms = simulator.clock.now_ms().saturating_add(ttl_ms);
     let mut store = simulator.portal.oauth();
     store

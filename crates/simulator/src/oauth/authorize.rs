@@ -327,7 +327,7 @@ pub(crate) fn consent(simulator: &Simulator, call: &Call) -> Reply {
 
 fn grant_code(simulator: &Simulator, request: &Request, user_id: String) -> Reply {
     // Real codes end in `==` and must be percent-decoded by the callback.
-    let code = format!("aPrx{}==", simulator.random.text(72));
+    let code = format!("aPrx{}==", simulator.random.secret(72));
     simulator.counters().codes_issued += 1;
     let issued_ms = simulator.clock.now_ms();
     simulator.oauth().codes.insert(

@@ -46,6 +46,15 @@ impl Random {
         text
     }
 
+    /// Letters and digits of a token or code, marked for whoever looks where it went.
+    pub(crate) fn secret(&self, length: usize) -> String {
+        format!(
+            "{}{}",
+            crate::SECRET_MARK,
+            self.text(length.saturating_sub(crate::SECRET_MARK.len()))
+        )
+    }
+
     /// Lower-case hexadecimal of 16 bytes.
     pub(crate) fn hex(&self) -> String {
         let mut text = String::with_capacity(32);

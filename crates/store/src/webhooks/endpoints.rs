@@ -8,7 +8,8 @@ use super::{NewWebhookEndpoint, WebhookDisabledReason, WebhookEndpoint, WebhookE
 use crate::checks::{KEY_MAX_CHARS, URL_MAX_CHARS, check_optional, check_text, read_list, write_list};
 use crate::connections::scope;
 use crate::database::{Argument, DatabaseError, Row, arguments};
-use crate::sealing::{Place, Sealer};
+use crate::sealer::Sealer;
+use crate::sealing::Place;
 use crate::{Store, StoreError, Tenant};
 
 /// What a secret begins with (Standard Webhooks, "Signature scheme").
@@ -69,7 +70,7 @@ fn new_secret(random: &dyn Random) -> Secret {
     Secret::new(format!("{SECRET_PREFIX}{}", STANDARD.encode(random.bytes_32())))
 }
 
-fn open(
+async fn open(
     sealer: &Sealer,
     column: &str,
     tenant: &TenantId,
@@ -77,7 +78,9 @@ fn open(
     version: i64,
     sealed: &[u8],
 ) -> Result<Secret, StoreError> {
-    let plain = sealer.open("webhook secret", &place(column, tenant, id, version), sealed)?;
+    let plain = sealer
+        .open("webhook secret", &place(column, tenant, id, version), sealed)
+        .await?;
     let text = std::str::from_utf8(&plain).map_err(|_| StoreError::Corrupt {
         what: "webhook secret",
     })?;
@@ -86,16 +89,16 @@ fn open(
 
 /// The secrets that sign at this moment, of a row with `secret_version`, `sealed_secret` and `sealed_previous_secret`, which
 /// is null once it signs no longer.
-pub(super) fn open_secrets(
+pub(super) async fn open_secrets(
     sealer: &Sealer,
     tenant: &TenantId,
     id: &WebhookEndpointId,
     row: &Row,
 ) -> Result<Vec<Secret>, StoreError> {
     let version = row.integer("secret_version")?;
-    let mut secrets = vec![open(sealer, SECRET, tenant, id, version, &row.bytes(SECRET)?)?];
+    let mut secrets = vec![open(sealer, SECRET, tenant, id, version, &row.bytes(SECRET)?).await?];
     if let Some(sealed) = row.optional_bytes(PREVIOUS_SECRET)? {
-        secrets.push(open(sealer, PREVIOUS_SECRET, tenant, id, version, &sealed)?);
+        secrets.push(open(sealer, PREVIOUS_SECRET, tenant, id, version, &sealed).await?);
     }
     Ok(secrets)
 }
@@ -128,7 +131,8 @@ impl Store {
         let sealed = self
             .inner
             .sealer
-            .seal(&place(SECRET, tenant.id(), &id, 1), secret.expose().as_bytes());
+            .seal(&place(SECRET, tenant.id(), &id, 1), secret.expose().as_bytes())
+            .await?;
         // Of several at one moment, each waits here for the one before: none is counted past.
         let wait = "UPDATE tenants SET name = name WHERE id = $1 RETURNING id";
         let sql = concat!(
@@ -258,17 +262,18 @@ impl Store {
             let rows = self.inner.database.read(&scope(tenant), look, arguments).await?;
             let row = rows.first().ok_or(StoreError::NotFound)?;
             let version = row.integer("secret_version")?;
-            let previous = open(sealer, SECRET, of, id, version, &row.bytes(SECRET)?)?;
+            let previous = open(sealer, SECRET, of, id, version, &row.bytes(SECRET)?).await?;
             let secret = new_secret(&*self.inner.random);
-            let seal = |column: &str, secret: &Secret| {
-                sealer.seal(&place(column, of, id, version + 1), secret.expose().as_bytes())
+            let seal = async |column: &str, secret: &Secret| {
+                let place = place(column, of, id, version + 1);
+                sealer.seal(&place, secret.expose().as_bytes()).await
             };
             let arguments = arguments![
                 of.as_str(),
                 id.as_str(),
                 version,
-                seal(SECRET, &secret),
-                seal(PREVIOUS_SECRET, &previous),
+                seal(SECRET, &secret).await?,
+                seal(PREVIOUS_SECRET, &previous).await?,
                 i64::try_from(overlap_ms).unwrap_or(i64::MAX / 2),
             ];
             if let Some(row) = self.change_webhooks(tenant, sql, arguments).await?.first() {

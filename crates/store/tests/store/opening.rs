@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use model::{Clock, ManualClock, OsRandom, Secret, SystemClock};
-use store::{MasterKey, Store, StoreConfig, StoreError};
+use store::{Store, StoreConfig, StoreError};
 
 use crate::support::{World, connection, on_both_databases, tenant, tenant_and_key};
 
-on_both_databases!(
-    a_healthy_store_is_ready,
-    a_foreign_schema_is_told,
-    rotating_the_master_key_loses_nothing
-);
+on_both_databases!(a_healthy_store_is_ready, a_foreign_schema_is_told,);
 
 async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
     Store::open(config.clone(), Arc::new(SystemClock), Arc::new(OsRandom)).await
@@ -51,30 +47,6 @@ async fn a_foreign_schema_is_told(world: &World) {
         .await;
     store.close().await;
     assert!(refusal(open(&world.config).await).contains("schema"));
-}
-
-async fn rotating_the_master_key_loses_nothing(world: &World) {
-    let store = world.store().await;
-    let tenant = tenant(&store).await;
-    let connection = connection(&store, &tenant).await;
-    let cursor = store.seal("cursor", "route", b"place");
-    store.close().await;
-    let new_key = MasterKey {
-        id: "k2".to_owned(),
-        key: Secret::new("cd".repeat(32)),
-    };
-    let mut config = world.config.clone();
-    config.master_keys.insert(0, new_key.clone());
-    let store = open(&config).await.unwrap();
-    assert!(store.tokens(&tenant, &connection.id).await.is_ok());
-    assert_eq!(store.open_sealed("cursor", "route", &cursor).unwrap(), b"place");
-    store.close().await;
-    config.master_keys = vec![new_key];
-    let store = open(&config).await.unwrap();
-    assert!(matches!(
-        store.tokens(&tenant, &connection.id).await,
-        Err(StoreError::Seal { .. })
-    ));
 }
 
 /// Claim 17, within one process; `a_second_process_is_refused` does it with two.

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use url::Url;
 
-use super::answers;
+use super::{answers, canaries};
 
 #[derive(Clone)]
 pub(crate) struct Client(Hyper<HttpConnector, Full<Bytes>>);
@@ -61,6 +61,8 @@ impl Client {
             headers: head.headers,
             body,
         };
+        canaries::collect(&reply.body);
+        canaries::check_problem(uri.path(), &reply);
         let query = uri.query().unwrap_or_default();
         if let Err(wrong) = answers::check(method.as_str(), uri.path(), query, &reply) {
             panic!("{method} {uri} is not answered as described: {wrong}\n{reply:?}");

@@ -4,6 +4,7 @@
 //! `CROSSWALK_TEST_POSTGRES_URL` and `CROSSWALK_TEST_REDIS_URL` (`./test` sets both) the latter says that it skips.
 
 pub(crate) mod answers;
+pub(crate) mod canaries;
 pub(crate) mod client;
 pub(crate) mod org;
 pub(crate) mod process;
@@ -78,6 +79,8 @@ pub(crate) fn redis_binary() -> Option<String> {
 }
 
 pub(crate) use both;
+
+pub(crate) const OPERATOR_KEY: &str = "operator-key-of-the-end-to-end-tests";
 
 /// What to build.
 pub(crate) struct Plan {
@@ -190,6 +193,15 @@ impl Database {
     }
 }
 
+impl Drop for World {
+    /// Whatever the gateways of this test wrote is searched for what they must never write.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            canaries::search(self);
+        }
+    }
+}
+
 impl World {
     /// One gateway, a small org.
     pub(crate) async fn small(backend: Backend) -> Self {
@@ -204,7 +216,7 @@ impl World {
         if is_closed {
             org::hide_fields(simulator.org());
         }
-        let operator_key = "operator-key-of-the-end-to-end-tests".to_owned();
+        let operator_key = OPERATOR_KEY.to_owned();
         let mut world = Self {
             client: Client::new(),
             simulator,
