@@ -10,4 +10,4 @@ mod token;
 pub(crate) use driver::run as run_refresh;
 pub(crate) use flights::{Flights, Trips};
 pub(crate) use machine::Outcome;
-pub(crate) use token::{TokenReply, exchange_code, revoke};
+pub(crate) use token::{Client, TokenReply, TokenRequest, exchange_code, request_token, revoke};

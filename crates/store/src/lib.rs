@@ -23,6 +23,7 @@ mod connections;
 mod database;
 mod error;
 mod events;
+mod grants;
 mod idempotency;
 mod leases;
 mod mapping_sessions;
@@ -41,13 +42,15 @@ mod tenants;
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
 pub use events::{Event, EventFilter, NewEvent};
+pub use grants::{ConnectionFlow, Grant, OwnClient};
 pub use idempotency::HeldKey;
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{
-    ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState,
-    IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, MappingOverride, MappingSession, NewApiKey,
-    NewAuthorization, NewConnectSession, NewCredentials, NewMappingSession, OverrideLevel, OverrideVersion,
-    Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
+    ApiKeyRecord, Authorization, ConnectOutcome, ConnectProgress, ConnectSession, Connection,
+    ConnectionChange, ConnectionFilter, ConnectionOrder, ConnectionState, CredentialTerms, IdempotencyClaim,
+    IdempotencyOutcome, IdempotencyRequest, MappingOverride, MappingSession, NewApiKey, NewAuthorization,
+    NewConnectSession, NewCredentials, NewMappingSession, OverrideLevel, OverrideVersion, Readiness,
+    RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
 };
 pub use sealing::MasterKey;
 pub use store::{Store, StoreConfig};

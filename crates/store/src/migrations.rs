@@ -34,6 +34,7 @@ const MIGRATIONS: &[Named] = migrations![
     6 "0006_mapping_sessions",
     7 "0007_events",
     8 "0008_environment_choice",
+    11 "0011_connection_flows",
 ];
 
 fn migrator(text: fn(&Named) -> &'static str) -> Migrator {

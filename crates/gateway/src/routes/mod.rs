@@ -6,6 +6,7 @@ pub(crate) mod connections;
 mod cookies;
 pub(crate) mod docs;
 pub(crate) mod events;
+pub(crate) mod grants;
 pub(crate) mod health;
 mod mapping_form;
 pub(crate) mod mapping_page;
