@@ -202,6 +202,17 @@ const CONNECTIONS: &[Parameter] = &[
         "text",
         "Only in this state: `pending`, `active`, `degraded`, `needs_reauth` or `revoked`.",
     ),
+    parameter("environment", "text", "Only in this environment."),
+    parameter(
+        "search",
+        "text",
+        "Only where the external id, the account's id, the address of the API or its host begins so, in any letters' case.",
+    ),
+    parameter(
+        "sort",
+        "text",
+        "`created_at` or `-created_at`; by id when left out.",
+    ),
 ];
 const EVENTS: &[Parameter] = &[
     parameter(
@@ -452,8 +463,37 @@ fn connections(id: &str) -> Option<Details> {
             success: Content::Schema("Connection"),
             ..CONNECTION
         },
+        "create_connection" => Details {
+            summary: "Connect an org without a browser",
+            description: "`client_credentials` and `jwt_bearer`, where the provider offers them. A token is asked for at once: when it \
+                          is refused nothing is stored, and the answer says what to change. With `connection_id`, or the `external_id` \
+                          of a connection that is there, that one is made anew. A flow with username and password is not offered.",
+            body: Content::Schema("NewConnection"),
+            status: "201",
+            success_text: "The connection.",
+            success: Content::Schema("Connection"),
+            ..CONNECTION
+        },
+        "change_connection" => Details {
+            summary: "Rename or pause a connection",
+            description: "A paused connection keeps its state and credentials. Calls for it answer 409 `connection_paused`; the \
+                          provider is not called.",
+            body: Content::Schema("ConnectionChange"),
+            success_text: "The connection.",
+            success: Content::Schema("Connection"),
+            ..CONNECTION
+        },
+        "test_connection" => Details {
+            summary: "Try whether a connection works",
+            description: "Makes one cheap call with the connection's credential, refreshing the token if it is over. What goes wrong \
+                          is told in the answer.",
+            success_text: "What came of it.",
+            success: Content::Schema("ConnectionTest"),
+            ..CONNECTION
+        },
         "delete_connection" => Details {
             summary: "Delete a connection and its credentials",
+            description: "The provider is asked to end the grant, in the background. The connection is deleted whatever it answers.",
             status: "204",
             success: Content::Nothing,
             ..CONNECTION
