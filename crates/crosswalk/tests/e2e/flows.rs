@@ -121,6 +121,7 @@ async fn a_server_connects_and_refreshes_with_an_assertion(backend: Backend) {
 }
 
 both!(what_is_wrong_with_an_assertion_is_said_and_nothing_is_kept);
+#[expect(clippy::too_many_lines, reason = "most of them are tables")]
 async fn what_is_wrong_with_an_assertion_is_said_and_nothing_is_kept(backend: Backend) {
     let world = world(backend).await;
     let tenant = world.tenant("Test").await;

@@ -454,6 +454,10 @@ fn connection_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
         ]),
     );
     flow_schemas(put);
+    event_schemas(put);
+}
+
+fn event_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put(
         "Event",
         object(&[
@@ -713,32 +717,7 @@ fn admin_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put("ApiKey", object(&key));
     let with_secret: Vec<(&str, Value)> = key.into_iter().chain([("key", text())]).collect();
     put("ApiKeyWithSecret", object(&with_secret));
-    let grace = json!({"type": "integer", "minimum": 0, "maximum": 2_592_000, "default": 86_400,
-        "description": "How long the old key still works, s."});
-    put(
-        "KeyRotation",
-        json!({"type": "object", "additionalProperties": false, "properties": {"grace_s": grace}}),
-    );
-    put(
-        "AuditEntry",
-        object(&[
-            ("id", text()),
-            ("timestamp", instant()),
-            (
-                "actor",
-                json!({"type": "string", "description": "`operator`, or the id of an API key."}),
-            ),
-            (
-                "action",
-                json!({"type": "string", "description": "The operation's id in this document."}),
-            ),
-            ("path", text()),
-            ("subject", text_or_null()),
-            ("tenant_id", text_or_null()),
-            ("status", json!({"type": "integer"})),
-            ("request_id", text()),
-        ]),
-    );
+    super::audit::schemas(put);
     super::keyring::schemas(put);
 }
 

@@ -228,20 +228,7 @@ const EVENTS: &[Parameter] = &[
         "Only of this type, such as `connection.needs_reauth`.",
     ),
 ];
-const AUDIT: &[Parameter] = &[
-    parameter(
-        "limit",
-        "limit",
-        "Entries in a page: 100 unless told, 200 at most.",
-    ),
-    parameter("cursor", "text", "`next_cursor` of the page before."),
-];
-const ALL_AUDIT: &[Parameter] = &[
-    AUDIT[0],
-    AUDIT[1],
-    parameter("tenant_id", "text", "Only of this tenant."),
-];
-const TENANT: &[Parameter] = &[parameter(
+pub(super) const TENANT: &[Parameter] = &[parameter(
     "tenant_id",
     "required",
     "The tenant whose keys are meant.",
@@ -292,7 +279,7 @@ const UNIFIED: Details = Details {
     takes_connection: true,
     ..BASE
 };
-const CONNECTION: Details = Details {
+pub(super) const CONNECTION: Details = Details {
     tag: "Connections",
     ..BASE
 };
@@ -318,6 +305,7 @@ pub(super) fn details(id: &str) -> Details {
         .or_else(|| mappings(id))
         .or_else(|| connect(id))
         .or_else(|| admin(id))
+        .or_else(|| super::audit::details(id))
         .or_else(|| super::keyring::details(id))
         .or_else(|| service(id))
         .or_else(|| super::webhooks::details(id))
@@ -507,16 +495,6 @@ fn connections(id: &str) -> Option<Details> {
             query: EVENTS,
             success_text: "A page of events.",
             success: Content::List("Event"),
-            ..CONNECTION
-        },
-        "list_audit" => Details {
-            tag: "Events",
-            summary: "Who changed what of the tenant, the latest first",
-            description: "Every change through a management route, made or refused, by the tenant's keys or the operator. Kept \
-                          four hundred days.",
-            query: AUDIT,
-            success_text: "A page of entries.",
-            success: Content::List("AuditEntry"),
             ..CONNECTION
         },
         "get_connection_event" => Details {
@@ -746,23 +724,6 @@ fn admin(id: &str) -> Option<Details> {
             query: TENANT,
             status: "204",
             success: Content::Nothing,
-            ..ADMIN
-        },
-        "rotate_key" => Details {
-            summary: "Replace an API key",
-            description: "The answer is its successor, with the same name, scopes and end; `key` is shown this once. The old \
-                          key works for `grace_s` seconds more (a day unless told, thirty days at most; 0 ends it at once).",
-            query: TENANT,
-            body: Content::Schema("KeyRotation"),
-            status: "201",
-            success: Content::Schema("ApiKeyWithSecret"),
-            ..ADMIN
-        },
-        "list_all_audit" => Details {
-            summary: "Who changed what, the latest first",
-            description: "Every change through a management route, made or refused. Kept four hundred days.",
-            query: ALL_AUDIT,
-            success: Content::List("AuditEntry"),
             ..ADMIN
         },
         "list_providers" => Details {
