@@ -62,7 +62,8 @@ async fn the_file_does_not_grow_without_end() {
             .lines()
             .count()
     };
-    for version in 1..super::STALE_LINES_MAX as i64 + 10 {
+    let stale = i64::try_from(super::STALE_LINES_MAX).unwrap();
+    for version in 1..stale + 10 {
         witness
             .follow(&id, &Seen::new(&id, version, &token("token")))
             .await;
@@ -70,8 +71,5 @@ async fn the_file_does_not_grow_without_end() {
     assert!(lines() < 20, "{}", lines());
     drop(witness);
     let witness = Witness::open(None, Some(dir.path())).unwrap();
-    assert_eq!(
-        last(&witness, &id).await.unwrap().version,
-        super::STALE_LINES_MAX as i64 + 9
-    );
+    assert_eq!(last(&witness, &id).await.unwrap().version, stale + 9);
 }
