@@ -139,6 +139,9 @@ pub(crate) struct DemoOptions {
     /// Append each distinct statement that the org is asked to this file, one JSON document to a line.
     #[arg(long, value_name = "FILE")]
     pub(crate) query_log: Option<PathBuf>,
+    /// Let webhooks be sent to this origin too, such as `http://127.0.0.1:9000`; may stand more than once.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) webhook_allow: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -123,6 +123,7 @@ pub(crate) struct Connect {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Egress {
     pub(crate) allow: Vec<String>,
+    pub(crate) webhook_allow: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -251,7 +252,7 @@ const SECTIONS: [(&str, &[&str]); 7] = [
     ("store", &["database_url", "redis_url", "data_dir", "pool_max"]),
     ("keys", &["operator_key", "master_keys", "master_key_file"]),
     ("connect", &["return_to_allowed"]),
-    ("egress", &["allow"]),
+    ("egress", &["allow", "webhook_allow"]),
     ("telemetry", &["log", "log_format"]),
     ("limits", &[]),
 ];

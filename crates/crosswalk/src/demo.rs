@@ -59,7 +59,8 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<()> {
     })?;
 
     let operator_key = keys::kept(&data_dir.join("operator.key"), &OsRandom)?;
-    let config = config(&data_dir, options.port, &simulator.base_url(), &operator_key)?;
+    let mut config = config(&data_dir, options.port, &simulator.base_url(), &operator_key)?;
+    config.egress.webhook_allow = options.webhook_allow;
     let master_key = keys::kept(&data_dir.join("master.key"), &OsRandom)?;
     let master_keys = vec![store::MasterKey {
         id: "demo".to_owned(),

@@ -91,6 +91,7 @@ pub(crate) async fn start(
         clock.clone(),
         random.clone(),
     )?;
+    providers.keep_fresh();
     let unified = Unified::new(
         catalog.clone(),
         store.clone(),
@@ -98,6 +99,7 @@ pub(crate) async fn start(
         config.limits.clone(),
         clock.clone(),
     );
+    providers.deliver_webhooks();
     let settings = GatewaySettings {
         bind: config.server.bind,
         metrics_bind: config.server.metrics_bind,
@@ -156,6 +158,7 @@ fn provider_settings(config: &Config) -> ProviderSettings {
         public_url: config.public_url(),
         apps,
         egress_allow: config.egress.allow.clone(),
+        webhook_allow: config.egress.webhook_allow.clone(),
         limits: config.limits.clone(),
     }
 }

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use model::ConnectionId;
 use store::{AuthenticationError, Caller, Connection, Operator, StoreError, Tenant};
 
+use crate::audit::Actor;
 use crate::code::Code;
 use crate::idempotency::Admitted;
 use crate::limits::{Permit, TenantPermit};
@@ -32,7 +33,7 @@ pub enum Scope {
     Write,
     /// Calling the provider's own API through the proxy.
     Proxy,
-    /// Making connect sessions, deleting connections, changing mappings.
+    /// Making connect sessions, deleting connections, changing mappings and webhooks.
     Manage,
 }
 
@@ -87,7 +88,7 @@ impl FromRequestParts<App> for TenantCall {
         let Some(Access::Tenant(scope)) = parts.extensions.get::<Access>().copied() else {
             return Err(undeclared(parts));
         };
-        let Caller::Tenant(caller) = authenticate(app, &parts.headers).await? else {
+        let Caller::Tenant(caller) = authenticate(app, parts).await? else {
             return Err(Problem::new(
                 Code::TenantKeyRequired,
                 "This route takes a tenant's API key, not the operator key.",
@@ -141,7 +142,7 @@ impl FromRequestParts<App> for OperatorCall {
         if parts.extensions.get::<Access>() != Some(&Access::Operator) {
             return Err(undeclared(parts));
         }
-        match authenticate(app, &parts.headers).await? {
+        match authenticate(app, parts).await? {
             Caller::Operator(operator) => Ok(Self(operator)),
             Caller::Tenant(_) => Err(Problem::new(
                 Code::OperatorKeyRequired,
@@ -160,9 +161,9 @@ fn undeclared(parts: &Parts) -> Problem {
     Problem::new(Code::Internal, "The route is not set up.")
 }
 
-async fn authenticate(app: &Gateway, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let key = bearer(headers)?;
-    app.store.authenticate(key).await.map_err(|error| match error {
+async fn authenticate(app: &Gateway, parts: &Parts) -> Result<Caller, Problem> {
+    let key = bearer(&parts.headers)?;
+    let caller = app.store.authenticate(key).await.map_err(|error| match error {
         AuthenticationError::Unknown => {
             Problem::new(Code::InvalidApiKey, "The API key is unknown, expired or revoked.").header(
                 header::WWW_AUTHENTICATE,
@@ -170,7 +171,11 @@ async fn authenticate(app: &Gateway, headers: &HeaderMap) -> Result<Caller, Prob
             )
         }
         AuthenticationError::Unavailable(error) => error.into(),
-    })
+    })?;
+    if let Some(actor) = parts.extensions.get::<Actor>() {
+        actor.set(&caller);
+    }
+    Ok(caller)
 }
 
 /// The key of an `Authorization: Bearer` header (RFC 6750 §2.1).

@@ -76,6 +76,9 @@ impl From<CallError> for Problem {
                 Self::new(Code::RefreshInProgress, text).retry_after(retry_after_s)
             }
             CallError::RefreshedRetry => Self::new(Code::RefreshInProgress, text).retry_after(0),
+            CallError::SessionRefused => Self::new(Code::UpstreamUnavailable, text)
+                .retry_after(1)
+                .remote(None),
             CallError::Misconfigured { what } => {
                 tracing::error!(what, "a provider's app is misconfigured");
                 Self::new(

@@ -7,6 +7,7 @@
 //! Nothing here knows a provider or touches a database: handlers call `unified`, `provider` and `store`.
 
 mod access;
+mod audit;
 mod body;
 mod code;
 mod failures;

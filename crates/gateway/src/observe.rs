@@ -50,8 +50,8 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let traceparent = request.headers().get("traceparent").cloned();
-    if request.headers().contains_key(idempotency::KEY_HEADER) {
-        // Whoever keeps the answer writes it out itself.
+    if method != Method::GET || request.headers().contains_key(idempotency::KEY_HEADER) {
+        // Whoever keeps the answer writes it out itself, and the audit log names the request.
         request.extensions_mut().insert(request_id.clone());
     }
     let tenant = tracing::enabled!(tracing::Level::DEBUG).then(TenantSlot::default);

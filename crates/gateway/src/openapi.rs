@@ -3,6 +3,7 @@
 mod components;
 mod keyring;
 mod operations;
+mod webhooks;
 
 use std::collections::BTreeMap;
 

@@ -9,13 +9,14 @@ use tower_http::compression::CompressionLayer;
 
 use crate::access::Access::{self, Operator, Public, Tenant};
 use crate::access::Scope::{Manage, Proxy, Read, Write};
+use crate::audit;
 use crate::code::Code;
 use crate::idempotency;
 use crate::observe::observe;
 use crate::problem::Problem;
 use crate::routes::{
-    admin, connect, connections, docs, events, health, keyring, mapping_page, mappings, meta, metrics, proxy,
-    unified,
+    admin, audit as audit_routes, connect, connections, docs, events, health, keyring, mapping_page,
+    mappings, meta, metrics, proxy, unified, webhooks,
 };
 use crate::state::App;
 
@@ -62,6 +63,19 @@ pub(crate) fn routes() -> Vec<Route> {
         route("GET",    "/events",                                    Tenant(Read),   "list_connection_events", get(events::list)),
         route("GET",    "/events/{id}",                               Tenant(Read),   "get_connection_event", get(events::read)),
 
+        route("GET",    "/audit",                                     Tenant(Manage), "list_audit",         get(audit_routes::list)),
+        route("GET",    "/webhooks",                                  Tenant(Read),   "list_webhooks",      get(webhooks::list)),
+        route("POST",   "/webhooks",                                  Tenant(Manage), "create_webhook",     post(webhooks::create)),
+        route("GET",    "/webhooks/{id}",                             Tenant(Read),   "get_webhook",        get(webhooks::read)),
+        route("PATCH",  "/webhooks/{id}",                             Tenant(Manage), "update_webhook",     patch(webhooks::change)),
+        route("DELETE", "/webhooks/{id}",                             Tenant(Manage), "delete_webhook",     delete(webhooks::remove)),
+        route("POST",   "/webhooks/{id}/rotate_secret",               Tenant(Manage), "rotate_webhook_secret", post(webhooks::rotate_secret)),
+        route("POST",   "/webhooks/{id}/test",                        Tenant(Manage), "test_webhook",       post(webhooks::test)),
+        route("POST",   "/webhooks/{id}/replay",                      Tenant(Manage), "replay_webhook",     post(webhooks::replay)),
+        route("GET",    "/webhooks/{id}/deliveries",                  Tenant(Read),   "list_webhook_deliveries", get(webhooks::list_deliveries)),
+        route("GET",    "/webhooks/{id}/deliveries/{delivery_id}",    Tenant(Read),   "get_webhook_delivery", get(webhooks::read_delivery)),
+        route("POST",   "/webhooks/{id}/deliveries/{delivery_id}/replay", Tenant(Manage), "replay_webhook_delivery", post(webhooks::replay_delivery)),
+
         route("GET",    "/mappings",                                  Tenant(Read),   "list_mappings",      get(mappings::list)),
         route("GET",    "/mappings/{provider}/{resource}",            Tenant(Read),   "get_mapping",        get(mappings::read)),
         route("PUT",    "/mappings/{provider}/{resource}",            Tenant(Manage), "put_mapping",        put(mappings::write)),
@@ -92,6 +106,8 @@ pub(crate) fn routes() -> Vec<Route> {
         route("GET",    "/admin/keys",                                Operator,       "list_keys",          get(admin::list_keys)),
         route("POST",   "/admin/keys",                                Operator,       "create_key",         post(admin::create_key)),
         route("DELETE", "/admin/keys/{id}",                           Operator,       "revoke_key",         delete(admin::revoke_key)),
+        route("POST",   "/admin/keys/{id}/rotate",                    Operator,       "rotate_key",         post(admin::rotate_key)),
+        route("GET",    "/admin/audit",                               Operator,       "list_all_audit",     get(audit_routes::list_all)),
         route("GET",    "/admin/providers",                           Operator,       "list_providers",     get(admin::list_providers)),
         route("GET",    "/admin/keyring",                             Operator,       "get_keyring",        get(keyring::read)),
         route("POST",   "/admin/keyring/rotate",                      Operator,       "rotate_keyring",     post(keyring::rotate)),
@@ -111,14 +127,20 @@ pub(crate) fn router(app: &App) -> Router {
     for Route {
         path,
         access,
+        id,
         handler,
         ..
     } in routes()
     {
-        let handler = if access == Tenant(Write) {
-            handler.route_layer(middleware::from_fn_with_state(App::clone(app), idempotency::once))
-        } else {
-            handler
+        let handler = match access {
+            Tenant(Write) => {
+                handler.route_layer(middleware::from_fn_with_state(App::clone(app), idempotency::once))
+            }
+            Tenant(Manage) | Operator => handler.route_layer(middleware::from_fn_with_state(
+                (App::clone(app), id),
+                audit::record,
+            )),
+            Public | Tenant(Read | Proxy) => handler,
         };
         // Each handler's extractor compares this with what it takes, so that no route is open by oversight.
         router = router.route(path, handler.layer(Extension(access)));

@@ -105,5 +105,14 @@ typed_id!(
     /// An event that a tenant's backend hears of.
     EventId, "evt_");
 typed_id!(
+    /// An entry of the audit log.
+    AuditEntryId, "aud_");
+typed_id!(
+    /// A webhook endpoint: where a tenant's backend hears of events.
+    WebhookEndpointId, "whe_");
+typed_id!(
+    /// One event on its way to one webhook endpoint.
+    WebhookDeliveryId, "whd_");
+typed_id!(
     /// One request, for logs and error bodies.
     RequestId, "req_");

@@ -10,8 +10,8 @@ mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use ids::{
-    ApiKeyId, ConnectSessionId, ConnectionId, EventId, InvalidId, MappingOverrideId, MappingSessionId,
-    RequestId, TenantId,
+    ApiKeyId, AuditEntryId, ConnectSessionId, ConnectionId, EventId, InvalidId, MappingOverrideId,
+    MappingSessionId, RequestId, TenantId, WebhookDeliveryId, WebhookEndpointId,
 };
 pub use limits::Limits;
 pub use random::{OsRandom, Random};

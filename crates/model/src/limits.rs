@@ -22,6 +22,12 @@ pub struct Limits {
     pub upstream_idle_ms: u64,
     /// Time for one call to a token endpoint, ms. Must stay below the refresh lease.
     pub token_request_ms: u64,
+    /// Token requests under way at a time with one provider on this node; one tenant has at most three quarters of them.
+    pub token_requests_max: usize,
+    /// How long before its end a token in use is refreshed at the latest, ms; a third of its life at most.
+    pub refresh_ahead_ms: u64,
+    /// How old the tokens of an unused connection grow before they are refreshed to keep its grant, ms.
+    pub grant_idle_ms: u64,
     /// How long a claim to refresh lasts in the database, ms.
     pub refresh_lease_ms: u64,
     /// How long the Redis lease around a refresh lasts, ms.
@@ -74,6 +80,22 @@ pub struct Limits {
     pub idempotency_ttl_ms: i64,
     /// Largest answer kept for retries, bytes; of a larger one the record's id.
     pub idempotency_answer_max_bytes: usize,
+    /// Most webhook endpoints of one tenant.
+    pub webhook_endpoints_max: usize,
+    /// How often a node looks for webhooks that are due, ms. Those of events that it recorded itself do not wait for it.
+    pub webhook_poll_ms: u64,
+    /// Time for one call of a webhook endpoint, ms. Must stay below the lease.
+    pub webhook_request_ms: u64,
+    /// How long a node's claim to a delivery lasts in the database, ms.
+    pub webhook_lease_ms: u64,
+    /// Webhooks being sent by this node at one time.
+    pub webhook_inflight_max: usize,
+    /// Webhooks being sent by this node to one endpoint at one time.
+    pub webhook_endpoint_inflight_max: usize,
+    /// How long a rotated webhook secret still signs beside the new one, ms.
+    pub webhook_secret_overlap_ms: u64,
+    /// After how long without one success a webhook endpoint is disabled, ms.
+    pub webhook_disable_after_ms: u64,
     /// How long a stopping node waits for requests in flight, ms.
     pub drain_ms: u64,
 }
@@ -88,6 +110,9 @@ impl Default for Limits {
             upstream_total_ms: 55_000,
             upstream_idle_ms: 15_000,
             token_request_ms: 10_000,
+            token_requests_max: 16,
+            refresh_ahead_ms: 600_000,
+            grant_idle_ms: 21 * 86_400_000,
             refresh_lease_ms: 25_000,
             refresh_redis_lease_ms: 30_000,
             refresh_wait_ms: 30_000,
@@ -114,6 +139,14 @@ impl Default for Limits {
             metadata_max_bytes: 256 << 20,
             idempotency_ttl_ms: 24 * 3_600_000,
             idempotency_answer_max_bytes: 1 << 20,
+            webhook_endpoints_max: 10,
+            webhook_poll_ms: 2_000,
+            webhook_request_ms: 15_000,
+            webhook_lease_ms: 45_000,
+            webhook_inflight_max: 128,
+            webhook_endpoint_inflight_max: 8,
+            webhook_secret_overlap_ms: 24 * 3_600_000,
+            webhook_disable_after_ms: 5 * 24 * 3_600_000,
             drain_ms: 60_000,
         }
     }
@@ -144,10 +177,35 @@ impl Limits {
                 self.idempotency_ttl_ms, self.request_total_ms
             ));
         }
+        self.check_webhooks(PERSIST_MS)?;
         if self.page_default_records == 0 || self.page_default_records > self.page_max_records {
             return Err(
                 "limits.page_default_records must be between 1 and limits.page_max_records".to_owned(),
             );
+        }
+        Ok(())
+    }
+
+    /// A lease must outlive its call, and the endpoints of one tenant must leave room for those of others.
+    fn check_webhooks(&self, persist_ms: u64) -> Result<(), String> {
+        if self.webhook_request_ms + persist_ms >= self.webhook_lease_ms {
+            return Err(format!(
+                "limits.webhook_request_ms ({}) + {persist_ms} ms to save must be below limits.webhook_lease_ms ({})",
+                self.webhook_request_ms, self.webhook_lease_ms
+            ));
+        }
+        let of_one_tenant = self
+            .webhook_endpoints_max
+            .saturating_mul(self.webhook_endpoint_inflight_max);
+        if of_one_tenant == 0 || of_one_tenant >= self.webhook_inflight_max {
+            return Err(format!(
+                "limits.webhook_endpoints_max ({}) times limits.webhook_endpoint_inflight_max ({}) must be at least 1 and \
+                 below limits.webhook_inflight_max ({}): one tenant must not hold all places",
+                self.webhook_endpoints_max, self.webhook_endpoint_inflight_max, self.webhook_inflight_max
+            ));
+        }
+        if self.webhook_poll_ms == 0 {
+            return Err("limits.webhook_poll_ms must be at least 1".to_owned());
         }
         Ok(())
     }

@@ -62,6 +62,30 @@ fn an_idempotency_key_outlives_its_write() {
 }
 
 #[test]
+fn webhooks_leave_their_lease_time_and_other_tenants_room() {
+    type Change = fn(&mut Limits);
+    let changes: [(Change, &str); 5] = [
+        (|limits| limits.webhook_request_ms = 40_000, "webhook_lease_ms"),
+        (|limits| limits.webhook_endpoints_max = 16, "webhook_inflight_max"),
+        (
+            |limits| limits.webhook_endpoints_max = usize::MAX,
+            "webhook_inflight_max",
+        ),
+        (
+            |limits| limits.webhook_endpoint_inflight_max = 0,
+            "webhook_endpoint_inflight_max",
+        ),
+        (|limits| limits.webhook_poll_ms = 0, "webhook_poll_ms"),
+    ];
+    for (change, named) in changes {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        let refused = limits.check().unwrap_err();
+        assert!(refused.contains(named), "{refused}");
+    }
+}
+
+#[test]
 fn a_manual_clock_moves_when_told() {
     let clock = ManualClock::new(1_000);
     clock.advance_ms(-250);

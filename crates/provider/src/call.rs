@@ -91,8 +91,6 @@ pub struct Reply {
     pub body: Bytes,
     /// What the reply tells about rate limits.
     pub quotas: Vec<QuotaReading>,
-    /// The reply says that the session is over although the token is new: a refresh does not cure it.
-    pub session_expired: bool,
     /// From the first byte sent to the last one read, all requests of the call together.
     pub elapsed: Duration,
 }
@@ -130,6 +128,10 @@ pub enum CallError {
     /// retryable at once.
     #[error("the token was refreshed while the request body was streamed: send the request again")]
     RefreshedRetry,
+    /// The provider refused a session that had just been renewed: somebody ends sessions as fast as they are made, or the
+    /// provider is out of order. Nothing was carried out, and nothing says that the grant is over. 503, retryable.
+    #[error("the provider refused a session that had just been renewed")]
+    SessionRefused,
     /// The provider gave a new token that could not be stored yet. 503, retryable.
     #[error("the refreshed token could not be stored yet")]
     TokenNotSaved {
@@ -223,6 +225,7 @@ impl CallError {
         match self {
             Self::RefreshInProgress { .. }
             | Self::RefreshedRetry
+            | Self::SessionRefused
             | Self::TokenNotSaved { .. }
             | Self::Unreachable { .. }
             | Self::DeadlineExceeded { .. } => true,

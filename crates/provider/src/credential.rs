@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::Inner;
 use crate::call::CallError;
-use crate::refresh::{Outcome, run_refresh};
+use crate::refresh::{Cause, Outcome, run_refresh};
 
 /// A token that ends within this time is refreshed before it is used.
 const LEEWAY_MS: i64 = 60_000;
@@ -30,10 +30,11 @@ impl Inner {
             });
         }
         let tokens = self.store.tokens(tenant, &connection.id).await?;
+        self.used.note(tenant, &connection.id, &tokens);
         match above {
             Some(above) if tokens.version > above => Ok(tokens),
             // The way of few calls; boxed, so that the others do not carry its state about.
-            Some(above) => Box::pin(self.refreshed(tenant, connection, above)).await,
+            Some(above) => Box::pin(self.refreshed(tenant, connection, above, Cause::Refused)).await,
             None => self.before_its_end(tenant, connection, tokens).await,
         }
     }
@@ -52,7 +53,7 @@ impl Inner {
         if left_ms > LEEWAY_MS || (left_ms > 0 && tokens.tokens.refresh_token.is_none()) {
             return Ok(tokens);
         }
-        match Box::pin(self.refreshed(tenant, connection, tokens.version)).await {
+        match Box::pin(self.refreshed(tenant, connection, tokens.version, Cause::Ahead)).await {
             Err(error) if left_ms > 0 && !is_over(&error) => {
                 tracing::warn!(connection = %connection.id, %error, "an early refresh failed; the token is used to its end");
                 Ok(tokens)
@@ -61,11 +62,13 @@ impl Inner {
         }
     }
 
-    async fn refreshed(
+    /// Tokens of a version above `above`, refreshed by whoever comes first.
+    pub(crate) async fn refreshed(
         self: &Arc<Self>,
         tenant: &Tenant,
         connection: &Arc<Connection>,
         above: i64,
+        cause: Cause,
     ) -> Result<Arc<VersionedTokens>, CallError> {
         let wait = Duration::from_millis(self.settings.limits.refresh_wait_ms);
         let deadline = Instant::now() + wait;
@@ -81,6 +84,7 @@ impl Inner {
                     tenant.clone(),
                     Arc::clone(connection),
                     above,
+                    cause,
                     answering,
                 );
                 self.tracker.spawn(refresh);

@@ -2,7 +2,7 @@
 //!
 //! [`Providers`] is the whole of it for the crates above: [`Providers::send`] makes one authenticated call,
 //! [`Providers::proxy`] streams one through, [`Providers::start_authorization`] and [`Providers::finish_authorization`] connect a
-//! customer. What a provider is like comes from its document; no provider is named here.
+//! customer, [`Providers::deliver_webhooks`] tells tenants of events. What a provider is like comes from its document; no provider is named here.
 
 mod call;
 mod credential;
@@ -18,12 +18,13 @@ mod refresh;
 mod send;
 mod settings;
 mod single_flight;
+mod webhooks;
 mod writes;
 
 use std::sync::Arc;
 
 use mapping::{Catalog, ObjectMetadata};
-use model::{Clock, ConnectionId, Random};
+use model::{Clock, ConnectionId, Limits, Random};
 use moka::sync::Cache;
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -37,13 +38,14 @@ pub use paths::PathError;
 pub use proxy::{ProxyReply, ProxyRequest};
 pub use quota::{Dialect, QuotaReading, rate_limit_headers, rate_limit_headers_for};
 pub use settings::{App, LoginChoice, LoginError, ProviderSettings, SettingsError};
+pub use webhooks::{WebhookTarget, WebhookTargetError};
 pub use writes::{WriteTally, tally_writes};
 
 use egress::Egress;
 use metadata::{CachedMetadata, MetadataKey};
 use objects::ObjectCache;
 use quota::LastQuotas;
-use refresh::{Flights, Trips};
+use refresh::{Flights, Trips, Turns, Used};
 use settings::Checked;
 use single_flight::SingleFlight;
 
@@ -68,13 +70,17 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) settings: Checked,
     pub(crate) egress: Egress,
+    /// To where tenants want events sent: hosts of theirs, never a provider's.
+    pub(crate) webhook_egress: Egress,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
-    /// Tasks that must end before the process does: refreshes, exchanges, revocations.
+    /// Tasks that must end before the process does: refreshes, exchanges, revocations, webhooks.
     pub(crate) tracker: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(crate) flights: Flights,
     pub(crate) trips: Trips,
+    pub(crate) turns: Turns,
+    pub(crate) used: Used,
     pub(crate) quotas: LastQuotas,
     pub(crate) metadata: Cache<MetadataKey, Arc<CachedMetadata>>,
     pub(crate) objects: ObjectCache,
@@ -93,6 +99,12 @@ impl Providers {
         let settings = Checked::new(catalog, settings)?;
         let egress = Egress::new(settings.allow.clone(), &settings.limits)
             .map_err(|message| SettingsError::new("egress", message))?;
+        let webhook_limits = Limits {
+            upstream_first_byte_ms: settings.limits.webhook_request_ms,
+            ..settings.limits.clone()
+        };
+        let webhook_egress = Egress::new(settings.webhook_allow.clone(), &webhook_limits)
+            .map_err(|message| SettingsError::new("egress", message))?;
         let weigh = |_: &MetadataKey, cached: &Arc<CachedMetadata>| {
             u32::try_from(cached.weight_bytes()).unwrap_or(u32::MAX)
         };
@@ -100,16 +112,20 @@ impl Providers {
             .max_capacity(settings.limits.metadata_max_bytes)
             .weigher(weigh)
             .build();
+        let turns = Turns::new(settings.limits.token_requests_max);
         let inner = Inner {
             store,
             settings,
             egress,
+            webhook_egress,
             clock,
             random,
             tracker: TaskTracker::new(),
             stopping: CancellationToken::new(),
             flights: Flights::default(),
             trips: Trips::default(),
+            turns,
+            used: Used::new(),
             quotas: LastQuotas::new(),
             metadata: metadata_cache,
             objects: Cache::new(OBJECT_LISTS_MAX),
@@ -155,7 +171,7 @@ impl Providers {
         self.inner.flights.len()
     }
 
-    /// Stops waiting for others and resolves when no refresh, exchange or revocation is under way on this node.
+    /// Stops waiting for others and resolves when no refresh, exchange, revocation or webhook is under way on this node.
     pub async fn drain(&self) {
         self.inner.stopping.cancel();
         self.inner.tracker.close();

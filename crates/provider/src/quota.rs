@@ -61,10 +61,7 @@ fn reading(quota: Quota, headers: &HeaderMap, now_ms: i64) -> QuotaReading {
     let seconds_until = |text: &str| reset::seconds_until(text, Moment::of_reply(headers, now_ms));
     let told = quota.reset.as_deref().and_then(seconds_until);
     // RFC 9110's answer to "when again", used only when the allowance is spent and nothing better is known.
-    let told = told.or_else(|| {
-        let retry_after = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-        (remaining == 0).then(|| seconds_until(retry_after)).flatten()
-    });
+    let told = told.or_else(|| (remaining == 0).then(|| retry_after_s(headers, now_ms)).flatten());
     QuotaReading {
         policy: quota.policy,
         limit: quota.limit,
@@ -73,6 +70,12 @@ fn reading(quota: Quota, headers: &HeaderMap, now_ms: i64) -> QuotaReading {
         reset_s: told.map(|reset_s| window_s.map_or(reset_s, |window| reset_s.min(window))),
         unit: quota.unit,
     }
+}
+
+/// Seconds that a reply asks to wait (`Retry-After`, a number or a date), when it clearly does.
+pub(crate) fn retry_after_s(headers: &HeaderMap, now_ms: i64) -> Option<u64> {
+    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    reset::seconds_until(text, Moment::of_reply(headers, now_ms))
 }
 
 #[cfg(test)]

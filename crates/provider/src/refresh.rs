@@ -1,13 +1,18 @@
 //! Refreshing a connection's token: once for everybody, across processes, never losing a rotated token.
 //!
-//! `machine` decides, `driver` does, `flights` lets the callers of one process share one driver.
+//! `machine` decides, `driver` does, `flights` lets the callers of one process share one driver, `turns` bounds how many run
+//! at a time, and `ahead` refreshes before anybody has to wait.
 
+mod ahead;
 mod driver;
 mod flights;
 mod machine;
 mod token;
+mod turns;
 
-pub(crate) use driver::run as run_refresh;
+pub(crate) use ahead::Used;
+pub(crate) use driver::{Cause, run as run_refresh};
 pub(crate) use flights::{Flights, Trips};
 pub(crate) use machine::Outcome;
 pub(crate) use token::{TokenReply, exchange_code, revoke};
+pub(crate) use turns::Turns;

@@ -101,7 +101,10 @@ impl Inner {
                 &head.headers,
                 || body_value(&body),
             );
-            if judged.session_expired && refused_version.is_none() {
+            if judged.session_expired {
+                if refused_version.is_some() {
+                    return Err(CallError::SessionRefused);
+                }
                 refused_version = Some(tokens.version);
                 continue;
             }
@@ -110,7 +113,6 @@ impl Inner {
                 headers: head.headers,
                 body,
                 quotas: judged.quotas,
-                session_expired: judged.session_expired,
                 elapsed: started.elapsed(),
             });
         }

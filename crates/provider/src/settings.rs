@@ -24,6 +24,8 @@ pub struct ProviderSettings {
     pub apps: HashMap<String, App>,
     /// Further origins that may be called, exempt from the rules about https and public addresses.
     pub egress_allow: Vec<String>,
+    /// The same for the targets of webhooks, which tenants name.
+    pub webhook_allow: Vec<String>,
     /// Limits.
     pub limits: Limits,
 }
@@ -283,6 +285,7 @@ pub(crate) struct Checked {
     pub(crate) public_url: String,
     pub(crate) providers: HashMap<String, Configured>,
     pub(crate) allow: Vec<Origin>,
+    pub(crate) webhook_allow: Vec<Origin>,
     pub(crate) limits: Limits,
 }
 
@@ -292,14 +295,8 @@ impl Checked {
             .limits
             .check()
             .map_err(|message| SettingsError::new("limits", message))?;
-        let allow = settings
-            .egress_allow
-            .iter()
-            .map(|text| {
-                Origin::parse(text)
-                    .map_err(|error| SettingsError::new("egress_allow", format!("`{text}`: {error}")))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let allow = origins("egress_allow", &settings.egress_allow)?;
+        let webhook_allow = origins("webhook_allow", &settings.webhook_allow)?;
         let public_url = public_url(&settings.public_url)?;
         let mut providers = HashMap::new();
         for (name, app) in settings.apps {
@@ -314,6 +311,7 @@ impl Checked {
             public_url,
             providers,
             allow,
+            webhook_allow,
             limits: settings.limits,
         })
     }
@@ -324,6 +322,13 @@ impl Checked {
             known: sorted(self.providers.keys()),
         })
     }
+}
+
+fn origins(key: &str, texts: &[String]) -> Result<Vec<Origin>, SettingsError> {
+    let read = |text: &String| {
+        Origin::parse(text).map_err(|error| SettingsError::new(key, format!("`{text}`: {error}")))
+    };
+    texts.iter().map(read).collect()
 }
 
 /// The public URL without a slash at the end. A path before ours is allowed; anything after is not.

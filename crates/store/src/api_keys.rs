@@ -259,6 +259,50 @@ impl Store {
         Ok((rows.first().map_or(Err(StoreError::NotFound), read)?, secret))
     }
 
+    /// Creates a successor of a key, with its name, scopes and end, and lets the key itself end in `grace_ms` at the latest.
+    pub async fn rotate_api_key(
+        &self,
+        operator: &Operator,
+        tenant: &TenantId,
+        key: &ApiKeyId,
+        grace_ms: u64,
+    ) -> Result<(ApiKeyRecord, Secret), StoreError> {
+        let find = concat!(
+            "SELECT public_id, ",
+            columns!(),
+            " FROM api_keys WHERE tenant_id = $1 AND id = $2 AND revoked_at_ms IS NULL \
+             AND (expires_at_ms IS NULL OR expires_at_ms > {now_ms})"
+        );
+        let database = self.inner.database.clone();
+        let named = arguments![tenant.as_str(), key.as_str()];
+        let rows = database.read(&Scope::Operator, find, named.clone()).await?;
+        let Some(row) = rows.first() else {
+            let known = "SELECT id FROM api_keys WHERE tenant_id = $1 AND id = $2";
+            let rows = database.read(&Scope::Operator, known, named).await?;
+            rows.first().ok_or(StoreError::NotFound)?;
+            return Err(StoreError::conflict(
+                "the key is revoked or expired: create a new one instead of rotating it",
+            ));
+        };
+        let (public_id, old) = (row.text("public_id")?, read(row)?);
+        let new = NewApiKey {
+            name: old.name,
+            test: old.prefix.starts_with(TEST),
+            scopes: old.scopes,
+            expires_at_ms: old.expires_at_ms,
+        };
+        // The successor first: should the second statement fail, the tenant has a key too many, not one too few.
+        let made = self.create_api_key(operator, tenant, new).await?;
+        let sql = "UPDATE api_keys SET expires_at_ms = {now_ms} + $3 WHERE tenant_id = $1 AND id = $2 \
+                   AND (expires_at_ms IS NULL OR expires_at_ms > {now_ms} + $3) RETURNING id";
+        let grace_ms = i64::try_from(grace_ms).unwrap_or(i64::MAX / 2);
+        let arguments = arguments![tenant.as_str(), key.as_str(), grace_ms];
+        let end = async move { database.write(&Scope::Operator, sql, arguments).await.map(|_| ()) };
+        self.detached::<(), DatabaseError>(vec![Topic::Key(public_id)], end)
+            .await?;
+        Ok(made)
+    }
+
     /// The keys of a tenant, by id, revoked ones too.
     pub async fn list_api_keys(
         &self,

@@ -315,8 +315,9 @@ impl Store {
         let sql = concat!(
             "INSERT INTO connections (id, tenant_id, provider, environment, login_url, external_id, state, \
              instance_url, account_id, user_id, scopes, token_version, sealed_tokens, access_expires_at_ms, \
-             refresh_fence, created_at_ms, updated_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8, $9, $10, 1, $11, $12, 0, {now_ms}, {now_ms}) RETURNING ",
+             refresh_fence, tokens_saved_at_ms, created_at_ms, updated_at_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8, $9, $10, 1, $11, $12, 0, {now_ms}, {now_ms}, {now_ms}) \
+             RETURNING ",
             columns!()
         );
         let arguments = arguments![
@@ -382,7 +383,8 @@ impl Store {
              account_id = COALESCE($8, account_id), user_id = COALESCE($9, user_id), scopes = $10, \
              token_version = token_version + 1, sealed_tokens = $11, access_expires_at_ms = $12, \
              refresh_owner = NULL, refresh_lease_until_ms = NULL, refresh_intent_at_ms = NULL, \
-             refresh_fence = refresh_fence + 1, updated_at_ms = {now_ms} \
+             refresh_fence = refresh_fence + 1, tokens_saved_at_ms = {now_ms}, refused_age_ms = NULL, \
+             learned_lifetime_ms = NULL, updated_at_ms = {now_ms} \
              WHERE tenant_id = $1 AND id = $2 AND token_version = $3 \
              AND (account_id IS NULL OR $8 IS NULL OR account_id = $8) RETURNING ",
             columns!()
@@ -455,7 +457,8 @@ impl Store {
         tenant: &Tenant,
         id: &ConnectionId,
     ) -> Result<Arc<VersionedTokens>, StoreError> {
-        let sql = "SELECT token_version, sealed_tokens, instance_url, access_expires_at_ms FROM connections \
+        let sql = "SELECT token_version, sealed_tokens, instance_url, access_expires_at_ms, tokens_saved_at_ms, \
+                   learned_lifetime_ms FROM connections \
                    WHERE tenant_id = $1 AND id = $2 AND sealed_tokens IS NOT NULL";
         let arguments = arguments![tenant.id().as_str(), id.as_str()];
         let rows = self.inner.database.read(&scope(tenant), sql, arguments).await?;
@@ -467,6 +470,8 @@ impl Store {
             version,
             instance_url: row.optional_text("instance_url")?,
             access_expires_at_ms: row.optional_integer("access_expires_at_ms")?,
+            saved_at_ms: row.integer("tokens_saved_at_ms")?,
+            learned_lifetime_ms: row.optional_integer("learned_lifetime_ms")?,
         }))
     }
 }

@@ -14,9 +14,23 @@ const DATA_MAX_BYTES: usize = 64 << 10;
 /// Most events of one list call.
 const LIST_MAX: u32 = 1_000;
 /// How long events are kept: as long as a consumer that was away may want to catch up.
-const KEEP_MS: i64 = 30 * 86_400_000;
+pub(crate) const KEEP_MS: i64 = 30 * 86_400_000;
 /// Rows of one sweeping statement: short enough for no writer to wait for it.
 const SWEEP_ROWS: i64 = 500;
+
+/// Every type of event that a tenant's backend may choose to hear of. Triggers write some of them: see the migrations.
+pub const EVENT_TYPES: &[&str] = &[
+    "connection.created",
+    "connection.active",
+    "connection.degraded",
+    "connection.needs_reauth",
+    "connection.recovered",
+    "connection.deleted",
+    "connection.schema_drift",
+    "connection.refresh_outcome_unknown",
+];
+/// The type of an event that only tries an endpoint.
+pub(crate) const WEBHOOK_TEST: &str = "webhook.test";
 
 /// Something that happened to a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +109,11 @@ impl Store {
         ];
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
         let record = async move { database.write(&scope, sql, arguments).await };
-        Ok(!self.detached(Vec::new(), record).await?.is_empty())
+        let is_new = !self.detached(Vec::new(), record).await?.is_empty();
+        if is_new {
+            self.inner.webhooks_due.notify_one();
+        }
+        Ok(is_new)
     }
 
     /// Events of the tenant, the latest first, those before `before`, at most `limit` (and 1,000).

@@ -11,10 +11,13 @@
 //!   nothing ([`Store::claim_refresh`], [`Store::save_refreshed`]).
 //! - Of all requests with one idempotency key one makes the write, and none makes it again when it is not known whether
 //!   it was made ([`Store::claim_idempotency_key`]).
+//! - An event is recorded together with its webhooks, and each of these is one node's to send while its lease holds
+//!   ([`Store::claim_webhook_deliveries`]).
 //! - A request that finds everything in memory runs no SQL and no Redis command. The counters
 //!   `crosswalk_sql_statements_total` and `crosswalk_redis_commands_total` tell.
 
 mod api_keys;
+mod audit;
 mod cache;
 mod callers;
 mod changes;
@@ -43,19 +46,27 @@ mod spill;
 mod store;
 mod sweeps;
 mod tenants;
+mod webhooks;
 mod witness;
 
+pub use audit::{AuditEntry, NewAuditEntry};
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
-pub use events::{Event, EventFilter, NewEvent};
+pub use events::{EVENT_TYPES, Event, EventFilter, NewEvent};
 pub use idempotency::HeldKey;
 pub use key_service::{KeyFuture, KeyService, KeyServiceError, MasterKey, MasterKeys};
 pub use keyring::{GenerationUse, Keyring, MasterKeyUse, Rotation, RotationStep};
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{
     ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState,
-    IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, MappingOverride, MappingSession, NewApiKey,
-    NewAuthorization, NewConnectSession, NewCredentials, NewMappingSession, OverrideLevel, OverrideVersion,
-    Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
+    IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, IdleGrant, MappingOverride, MappingSession,
+    NewApiKey, NewAuthorization, NewConnectSession, NewCredentials, NewMappingSession, OverrideLevel,
+    OverrideVersion, Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens,
+    VersionedTokens,
 };
 pub use store::{Store, StoreConfig};
+pub use webhooks::{
+    HeldDelivery, NewWebhookEndpoint, WebhookAttempt, WebhookBatch, WebhookDelivery, WebhookDeliveryState,
+    WebhookDisabledReason, WebhookEndpoint, WebhookEndpointChange, WebhookEvent, WebhookFate, WebhookFinish,
+    WebhookOutcome,
+};

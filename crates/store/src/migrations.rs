@@ -34,7 +34,10 @@ const MIGRATIONS: &[Named] = migrations![
     6 "0006_mapping_sessions",
     7 "0007_events",
     8 "0008_environment_choice",
+    9 "0009_webhooks",
     10 "0010_tenant_keys",
+    12 "0012_token_lifetimes",
+    13 "0013_audit",
 ];
 
 fn migrator(text: fn(&Named) -> &'static str) -> Migrator {

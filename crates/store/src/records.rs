@@ -1,5 +1,6 @@
 //! The shapes that the store gives and takes.
 
+use crate::Tenant;
 use model::{
     ApiKeyId, ConnectSessionId, ConnectionId, MappingOverrideId, MappingSessionId, Secret, TenantId,
 };
@@ -169,6 +170,10 @@ pub struct VersionedTokens {
     pub instance_url: Option<String>,
     /// When the access token ends, ms since 1970, if known.
     pub access_expires_at_ms: Option<i64>,
+    /// When they were saved, ms since 1970 on the database's clock.
+    pub saved_at_ms: i64,
+    /// How long access tokens of this connection live, ms, learned from two refusals in a row at about the same age.
+    pub learned_lifetime_ms: Option<i64>,
 }
 
 /// What an authorization brought.
@@ -209,6 +214,17 @@ pub struct Refreshed {
     pub scopes: Option<Vec<String>>,
     /// When the access token ends, ms since 1970, if known.
     pub access_expires_at_ms: Option<i64>,
+    /// The provider refused the access token that these replace: its age tells how long such tokens live.
+    pub was_refused: bool,
+}
+
+/// A connection whose grant has not been used for long.
+#[derive(Debug, Clone)]
+pub struct IdleGrant {
+    /// Whose connection it is.
+    pub tenant: Tenant,
+    /// The connection.
+    pub connection_id: ConnectionId,
 }
 
 /// Answer to a claim to refresh.
@@ -218,6 +234,9 @@ pub enum RefreshClaim {
     Claimed {
         /// Proves the claim when saving or releasing.
         fence: i64,
+        /// Whoever claimed before sent, or may have sent, and nothing came of it: its holder died or the reply was lost. If
+        /// the provider rotated the token then, presenting the stored one ends the grant.
+        unsettled: bool,
     },
     /// Somebody else holds the claim, or a cool-down runs.
     Held {

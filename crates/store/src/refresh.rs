@@ -11,15 +11,21 @@ use model::{ConnectionId, TenantId};
 
 use crate::changes::Topic;
 use crate::checks::{URL_MAX_CHARS, check_optional, write_list};
-use crate::connections::{open_tokens, read_state, scope, seal_tokens, topic};
+use crate::connections::{open_tokens, read_id, read_state, scope, seal_tokens, topic};
 use crate::database::{Argument, DatabaseError, Row, Scope, arguments};
 use crate::witness::Seen;
-use crate::{RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, Store, StoreError, Tenant, Tokens};
+use crate::{
+    IdleGrant, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, Store, StoreError, Tenant, Tokens,
+};
 
 /// Longest reason kept with a state.
 const REASON_MAX_CHARS: usize = 500;
 /// Longest claim or cool-down: a day.
 const LEASE_MAX_MS: u64 = 86_400_000;
+/// Shortest lifetime that is believed: sessions ended by people would else teach that tokens live for seconds.
+const LEARNED_LIFETIME_MIN_MS: i64 = 600_000;
+/// Most grants of one call for those that are idle.
+const IDLE_GRANTS_MAX: u32 = 1_000;
 /// A claim that lost against a lease which has just ended is tried again.
 const CLAIM_ATTEMPTS: usize = 3;
 
@@ -54,10 +60,11 @@ impl Store {
             return Ok(RefreshClaim::NotActive { state });
         }
         let claim = "UPDATE connections SET refresh_owner = $4, refresh_fence = refresh_fence + 1, \
-                     refresh_lease_until_ms = {now_ms} + $5, refresh_intent_at_ms = {now_ms} \
+                     refresh_lease_until_ms = {now_ms} + $5, refresh_prior_intent_at_ms = refresh_intent_at_ms, \
+                     refresh_intent_at_ms = {now_ms} \
                      WHERE tenant_id = $1 AND id = $2 AND token_version = $3 AND state IN ('active', 'degraded') \
                      AND (refresh_lease_until_ms IS NULL OR refresh_lease_until_ms < {now_ms}) \
-                     RETURNING refresh_fence";
+                     RETURNING refresh_fence, refresh_prior_intent_at_ms";
         let look = "SELECT token_version, state, refresh_lease_until_ms - {now_ms} AS lease_left_ms \
                     FROM connections WHERE tenant_id = $1 AND id = $2";
         for _ in 0..CLAIM_ATTEMPTS {
@@ -71,6 +78,7 @@ impl Store {
             if let Some(row) = self.change(tenant, Vec::new(), claim, arguments).await?.first() {
                 return Ok(RefreshClaim::Claimed {
                     fence: row.integer("refresh_fence")?,
+                    unsettled: row.optional_integer("refresh_prior_intent_at_ms")?.is_some(),
                 });
             }
             let arguments = arguments![tenant.id().as_str(), id.as_str()];
@@ -147,7 +155,11 @@ impl Store {
         let sql = "UPDATE connections SET sealed_tokens = $5, token_version = token_version + 1, state = 'active', \
                    state_reason = NULL, instance_url = COALESCE($6, instance_url), scopes = COALESCE($7, scopes), \
                    access_expires_at_ms = $8, refresh_owner = NULL, refresh_lease_until_ms = NULL, \
-                   refresh_intent_at_ms = NULL, updated_at_ms = {now_ms} \
+                   refresh_intent_at_ms = NULL, updated_at_ms = {now_ms}, tokens_saved_at_ms = {now_ms}, \
+                   refused_age_ms = CASE WHEN $10 = 1 THEN {now_ms} - tokens_saved_at_ms ELSE refused_age_ms END, \
+                   learned_lifetime_ms = CASE WHEN $10 = 1 AND {now_ms} - tokens_saved_at_ms >= $11 \
+                       AND 10 * abs({now_ms} - tokens_saved_at_ms - refused_age_ms) <= refused_age_ms \
+                       THEN {now_ms} - tokens_saved_at_ms ELSE learned_lifetime_ms END \
                    WHERE tenant_id = $1 AND id = $2 AND token_version = $3 AND state <> 'revoked' \
                    AND (refresh_fence = $4 OR ($9 = 1 AND \
                        (refresh_lease_until_ms IS NULL OR refresh_lease_until_ms < {now_ms}))) \
@@ -162,6 +174,8 @@ impl Store {
             refreshed.scopes.as_deref().map(write_list).transpose()?,
             refreshed.access_expires_at_ms,
             i64::from(right == Right::Recovery),
+            i64::from(refreshed.was_refused),
+            LEARNED_LIFETIME_MIN_MS,
         ];
         let (database, scope) = (self.inner.database.clone(), Scope::Tenant(tenant.clone()));
         let (witness, own) = (Arc::clone(&self.inner.witness), id.clone());
@@ -301,6 +315,40 @@ impl Store {
         } else {
             Ok(false)
         }
+    }
+
+    /// Connections of every tenant whose tokens are at least `idle_ms` old, the oldest first, at most `limit` (and
+    /// 1,000). Each is given out once in `again_ms`, whichever node asks.
+    pub async fn take_idle_grants(
+        &self,
+        idle_ms: u64,
+        again_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<IdleGrant>, StoreError> {
+        // The conditions stand twice: what the inner query saw may have changed when the row is locked.
+        let sql = "UPDATE connections SET keepalive_tried_at_ms = {now_ms} \
+                   WHERE id IN (SELECT id FROM connections WHERE tokens_saved_at_ms <= {now_ms} - $1 \
+                       AND state IN ('active', 'degraded') \
+                       AND (keepalive_tried_at_ms IS NULL OR keepalive_tried_at_ms <= {now_ms} - $2) \
+                       ORDER BY tokens_saved_at_ms LIMIT $3) \
+                   AND tokens_saved_at_ms <= {now_ms} - $1 AND state IN ('active', 'degraded') \
+                   AND (keepalive_tried_at_ms IS NULL OR keepalive_tried_at_ms <= {now_ms} - $2) \
+                   RETURNING tenant_id, id";
+        let ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX / 2);
+        let arguments = arguments![ms(idle_ms), ms(again_ms), i64::from(limit.min(IDLE_GRANTS_MAX))];
+        let database = self.inner.database.clone();
+        let take = async move { database.write(&Scope::Operator, sql, arguments).await };
+        self.detached(Vec::new(), take)
+            .await?
+            .iter()
+            .map(|row| {
+                let corrupt = |_| StoreError::Corrupt { what: "connection" };
+                Ok(IdleGrant {
+                    tenant: Tenant::new(TenantId::parse(&row.text("tenant_id")?).map_err(corrupt)?),
+                    connection_id: read_id(row)?,
+                })
+            })
+            .collect()
     }
 
     /// Waits until the connection changes, here or (with Redis) on another node, at most `at_most_ms`. A change just

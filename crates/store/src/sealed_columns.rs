@@ -90,6 +90,31 @@ pub(crate) const SEALED_COLUMNS: &[SealedColumn] = &[
         key: RowKey::IdempotencyKey,
         reseal: None,
     },
+    SealedColumn {
+        table: "webhook_endpoints",
+        column: "sealed_secret",
+        page: "SELECT id, tenant_id, substr(sealed_secret, 1, 35) AS head FROM webhook_endpoints \
+               WHERE id > $1 ORDER BY id LIMIT $2",
+        key: RowKey::Id,
+        reseal: Some(Reseal {
+            read: "SELECT tenant_id, secret_version AS version, sealed_secret AS sealed FROM webhook_endpoints \
+                   WHERE id = $1",
+            write: "UPDATE webhook_endpoints SET sealed_secret = $3 WHERE id = $1 AND sealed_secret = $2 RETURNING id",
+        }),
+    },
+    SealedColumn {
+        table: "webhook_endpoints",
+        column: "sealed_previous_secret",
+        page: "SELECT id, tenant_id, substr(sealed_previous_secret, 1, 35) AS head FROM webhook_endpoints \
+               WHERE id > $1 AND sealed_previous_secret IS NOT NULL ORDER BY id LIMIT $2",
+        key: RowKey::Id,
+        reseal: Some(Reseal {
+            read: "SELECT tenant_id, secret_version AS version, sealed_previous_secret AS sealed FROM webhook_endpoints \
+                   WHERE id = $1 AND sealed_previous_secret IS NOT NULL",
+            write: "UPDATE webhook_endpoints SET sealed_previous_secret = $3 \
+                    WHERE id = $1 AND sealed_previous_secret = $2 RETURNING id",
+        }),
+    },
 ];
 
 impl SealedColumn {

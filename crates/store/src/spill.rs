@@ -307,6 +307,7 @@ impl Store {
             instance_url: opened.instance_url,
             scopes: opened.scopes,
             access_expires_at_ms: opened.access_expires_at_ms,
+            was_refused: false,
         };
         let Label {
             tenant,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Clock, Random, Secret};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::api_keys::{CachedKey, LastUses};
@@ -79,6 +79,8 @@ pub(crate) struct Inner {
     pub(crate) last_readiness: LastReadiness,
     pub(crate) witness: Arc<Witness>,
     pub(crate) spill_dir: Option<PathBuf>,
+    /// Told when this node may have recorded an event.
+    pub(crate) webhooks_due: Arc<Notify>,
     tasks: Vec<AbortHandle>,
     locks: Mutex<Vec<File>>,
 }
@@ -302,6 +304,7 @@ impl Store {
             last_readiness: LastReadiness::default(),
             witness,
             spill_dir,
+            webhooks_due: Arc::default(),
             tasks,
             locks: Mutex::new(locks),
         };
@@ -360,9 +363,14 @@ impl Store {
         E: Into<StoreError> + Send + 'static,
     {
         let changes = Arc::clone(&self.inner.changes);
+        let webhooks_due = Arc::clone(&self.inner.webhooks_due);
         let task = tokio::spawn(async move {
             let outcome = change.await.map_err(Into::into);
             changes.announce(&topics);
+            // What is announced may be a change of state, and that an event.
+            if !topics.is_empty() {
+                webhooks_due.notify_one();
+            }
             outcome
         });
         task.await

@@ -1,9 +1,10 @@
-//! What is past its time is deleted: idempotency keys, whose answers hold customers' data, and old events.
+//! What is past its time is deleted: idempotency keys, whose answers hold customers' data, old events and what became of
+//! their webhooks, old audit entries.
 
 use std::time::Duration;
 
 use crate::database::Database;
-use crate::{events, idempotency};
+use crate::{audit, events, idempotency, webhooks};
 
 /// How often. Keys past their time are not honoured meanwhile.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
@@ -17,6 +18,12 @@ pub(crate) async fn sweep_regularly(database: Database) {
         }
         if let Err(error) = events::sweep(&database).await {
             tracing::warn!(%error, "old events could not be deleted");
+        }
+        if let Err(error) = audit::sweep(&database).await {
+            tracing::warn!(%error, "old audit entries could not be deleted");
+        }
+        if let Err(error) = webhooks::sweep(&database).await {
+            tracing::warn!(%error, "old webhook deliveries could not be deleted");
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::support::{Backend, World, both};
 both!(claim_30_a_secret_that_a_gateway_wrote_is_found);
 
 /// Whether the search that ends the world's test fails, and why.
-async fn search_of(world: World) -> Option<String> {
+fn search_of(world: World) -> Option<String> {
     let searched = std::thread::spawn(move || drop(world)).join();
     let told = searched.err()?;
     let told = told.downcast_ref::<String>().expect("a text").clone();
@@ -22,7 +22,7 @@ async fn claim_30_a_secret_that_a_gateway_wrote_is_found(backend: Backend) {
     let caller = world.connected().await;
     caller.contacts("limit=5").await;
     drop(caller);
-    let told = search_of(world).await;
+    let told = search_of(world);
     assert_eq!(told, None);
 
     // In a log.
@@ -39,7 +39,7 @@ async fn claim_30_a_secret_that_a_gateway_wrote_is_found(backend: Backend) {
         "the log tells more than a production log: {whole}"
     );
     std::fs::write(&log, whole).expect("a log");
-    let told = search_of(world).await.expect("found");
+    let told = search_of(world).expect("found");
     assert!(told.contains(".log: a token or code, in base64"), "{told}");
 
     // In the database.
@@ -47,7 +47,7 @@ async fn claim_30_a_secret_that_a_gateway_wrote_is_found(backend: Backend) {
     world
         .tenant(simulator::Options::default().client_secret.as_str())
         .await;
-    let told = search_of(world).await.expect("found");
+    let told = search_of(world).expect("found");
     assert!(told.contains("the app's client secret, as it is"), "{told}");
 
     // A key that was shown once, in a file beside.
@@ -55,7 +55,7 @@ async fn claim_30_a_secret_that_a_gateway_wrote_is_found(backend: Backend) {
     let tenant = world.tenant("Test").await;
     let file = world.directory.path().join("dump");
     std::fs::write(file, URL_SAFE_NO_PAD.encode(format!("12{}", tenant.key))).expect("a file");
-    let told = search_of(world).await.expect("found");
+    let told = search_of(world).expect("found");
     assert!(told.contains("an API key, in base64"), "{told}");
 
     // A customer's address, percent-encoded as in a logged URL.
@@ -63,10 +63,9 @@ async fn claim_30_a_secret_that_a_gateway_wrote_is_found(backend: Backend) {
     let caller = world.connected().await;
     let page = caller.contacts("limit=40&sort=id").await;
     drop(caller);
-    let addresses = page["result"].as_array().expect("records").iter();
+    let mut addresses = page["result"].as_array().expect("records").iter();
     let address = addresses
-        .filter_map(|contact| contact["email_addresses"][0]["email"].as_str())
-        .next()
+        .find_map(|contact| contact["email_addresses"][0]["email"].as_str())
         .expect("an address");
     let escaped: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
     std::fs::write(
@@ -74,7 +73,7 @@ async fn claim_30_a_secret_that_a_gateway_wrote_is_found(backend: Backend) {
         format!("/x?email={escaped}&y"),
     )
     .expect("a file");
-    let told = search_of(world).await.expect("found");
+    let told = search_of(world).expect("found");
     assert!(
         told.contains("a customer's e-mail address, escaped for a URL"),
         "{told}"

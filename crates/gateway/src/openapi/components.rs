@@ -98,6 +98,7 @@ pub(super) fn schemas(catalog: &Catalog) -> Value {
     connection_schemas(&mut put);
     mapping_schemas(&mut put);
     admin_schemas(&mut put);
+    super::webhooks::schemas(&mut put);
     for resource in catalog.resources() {
         let mut schema = resource.json.clone();
         drop_unused_definitions(&mut schema);
@@ -300,19 +301,19 @@ fn point_into(schema: &mut Value, place: &str) {
     }
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
-fn text_or_null() -> Value {
+pub(super) fn text_or_null() -> Value {
     json!({"type": ["string", "null"]})
 }
 
-fn instant() -> Value {
+pub(super) fn instant() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
 
-fn instant_or_null() -> Value {
+pub(super) fn instant_or_null() -> Value {
     json!({"type": ["string", "null"], "format": "date-time"})
 }
 
@@ -321,13 +322,13 @@ fn texts() -> Value {
 }
 
 /// An object with exactly these keys, all there.
-fn object(properties: &[(&str, Value)]) -> Value {
+pub(super) fn object(properties: &[(&str, Value)]) -> Value {
     let names: Vec<&str> = properties.iter().map(|(name, _)| *name).collect();
     with_required(properties, &names)
 }
 
 /// An object with these keys, some of which must be there.
-fn with_required(properties: &[(&str, Value)], required: &[&str]) -> Value {
+pub(super) fn with_required(properties: &[(&str, Value)], required: &[&str]) -> Value {
     let properties: Map<String, Value> = properties
         .iter()
         .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
@@ -591,6 +592,32 @@ fn admin_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put("ApiKey", object(&key));
     let with_secret: Vec<(&str, Value)> = key.into_iter().chain([("key", text())]).collect();
     put("ApiKeyWithSecret", object(&with_secret));
+    let grace = json!({"type": "integer", "minimum": 0, "maximum": 2_592_000, "default": 86_400,
+        "description": "How long the old key still works, s."});
+    put(
+        "KeyRotation",
+        json!({"type": "object", "additionalProperties": false, "properties": {"grace_s": grace}}),
+    );
+    put(
+        "AuditEntry",
+        object(&[
+            ("id", text()),
+            ("timestamp", instant()),
+            (
+                "actor",
+                json!({"type": "string", "description": "`operator`, or the id of an API key."}),
+            ),
+            (
+                "action",
+                json!({"type": "string", "description": "The operation's id in this document."}),
+            ),
+            ("path", text()),
+            ("subject", text_or_null()),
+            ("tenant_id", text_or_null()),
+            ("status", json!({"type": "integer"})),
+            ("request_id", text()),
+        ]),
+    );
     super::keyring::schemas(put);
 }
 

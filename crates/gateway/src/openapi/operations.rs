@@ -7,6 +7,7 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("Connections", "Customers' connected CRM orgs."),
     ("Connect", "How a customer connects an org."),
     ("Events", "What happened to connections."),
+    ("Webhooks", "Events sent to a URL of yours, signed."),
     (
         "Mappings",
         "A tenant's and a connection's own layers over the mappings that ship.",
@@ -40,6 +41,7 @@ pub(super) enum Content {
 }
 
 /// A parameter of the query, or a header when its kind says so.
+#[derive(Clone, Copy)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) kind: &'static str,
@@ -59,7 +61,7 @@ pub(super) struct Details {
     pub(super) success: Content,
 }
 
-const fn parameter(name: &'static str, kind: &'static str, text: &'static str) -> Parameter {
+pub(super) const fn parameter(name: &'static str, kind: &'static str, text: &'static str) -> Parameter {
     Parameter { name, kind, text }
 }
 
@@ -215,6 +217,19 @@ const EVENTS: &[Parameter] = &[
         "Only of this type, such as `connection.needs_reauth`.",
     ),
 ];
+const AUDIT: &[Parameter] = &[
+    parameter(
+        "limit",
+        "limit",
+        "Entries in a page: 100 unless told, 200 at most.",
+    ),
+    parameter("cursor", "text", "`next_cursor` of the page before."),
+];
+const ALL_AUDIT: &[Parameter] = &[
+    AUDIT[0],
+    AUDIT[1],
+    parameter("tenant_id", "text", "Only of this tenant."),
+];
 const TENANT: &[Parameter] = &[parameter(
     "tenant_id",
     "required",
@@ -242,7 +257,7 @@ pub(super) fn path_parameter(name: &str) -> &'static str {
     match name {
         "resource" => "A resource: `contacts`, or one of your own mappings.",
         "object" => "The provider's name of an object that the customer made: `Deal__c`.",
-        "id" => "An id, as this API gave it.",
+        "id" | "delivery_id" => "An id, as this API gave it.",
         "path" => "The provider's path. It is checked and never leaves the provider's own API.",
         "provider" => "A provider's name.",
         "link" => "The token of a connect link: single use.",
@@ -250,7 +265,7 @@ pub(super) fn path_parameter(name: &str) -> &'static str {
     }
 }
 
-const BASE: Details = Details {
+pub(super) const BASE: Details = Details {
     tag: "",
     summary: "",
     description: "",
@@ -294,6 +309,7 @@ pub(super) fn details(id: &str) -> Details {
         .or_else(|| admin(id))
         .or_else(|| super::keyring::details(id))
         .or_else(|| service(id))
+        .or_else(|| super::webhooks::details(id))
         .unwrap_or(BASE)
 }
 
@@ -446,10 +462,21 @@ fn connections(id: &str) -> Option<Details> {
             tag: "Events",
             summary: "List events, the latest first",
             description: "`connection.created`, `connection.active`, `connection.needs_reauth`, `connection.recovered`, \
-                          `connection.deleted`, `connection.schema_drift`. Events are kept thirty days.",
+                          `connection.deleted`, `connection.degraded`, `connection.schema_drift`, `connection.refresh_outcome_unknown`. Events are kept \
+                          thirty days.",
             query: EVENTS,
             success_text: "A page of events.",
             success: Content::List("Event"),
+            ..CONNECTION
+        },
+        "list_audit" => Details {
+            tag: "Events",
+            summary: "Who changed what of the tenant, the latest first",
+            description: "Every change through a management route, made or refused, by the tenant's keys or the operator. Kept \
+                          four hundred days.",
+            query: AUDIT,
+            success_text: "A page of entries.",
+            success: Content::List("AuditEntry"),
             ..CONNECTION
         },
         "get_connection_event" => Details {
@@ -679,6 +706,23 @@ fn admin(id: &str) -> Option<Details> {
             query: TENANT,
             status: "204",
             success: Content::Nothing,
+            ..ADMIN
+        },
+        "rotate_key" => Details {
+            summary: "Replace an API key",
+            description: "The answer is its successor, with the same name, scopes and end; `key` is shown this once. The old \
+                          key works for `grace_s` seconds more (a day unless told, thirty days at most; 0 ends it at once).",
+            query: TENANT,
+            body: Content::Schema("KeyRotation"),
+            status: "201",
+            success: Content::Schema("ApiKeyWithSecret"),
+            ..ADMIN
+        },
+        "list_all_audit" => Details {
+            summary: "Who changed what, the latest first",
+            description: "Every change through a management route, made or refused. Kept four hundred days.",
+            query: ALL_AUDIT,
+            success: Content::List("AuditEntry"),
             ..ADMIN
         },
         "list_providers" => Details {

@@ -4,13 +4,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri};
-use model::{ApiKeyId, TenantId};
+use model::{ApiKeyId, Secret, TenantId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ApiKeyRecord, NewApiKey, StoreError, TenantRecord};
 
 use super::{Path, invalid_key, typed};
 use crate::access::{OperatorCall, Scope};
+use crate::audit;
 use crate::body;
 use crate::code::Code;
 use crate::headers;
@@ -19,6 +20,8 @@ use crate::query::Known;
 use crate::state::App;
 use crate::time::{iso, parse_iso};
 
+/// Longest time that a rotated key still works, s: thirty days.
+const GRACE_MAX_S: u64 = 30 * 86_400;
 /// Longest name of a tenant or key, characters.
 const NAME_MAX_CHARS: usize = 200;
 
@@ -40,6 +43,18 @@ struct NewKey {
     expires_at: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rotation {
+    /// How long the old key still works, s.
+    #[serde(default = "a_day_s")]
+    grace_s: u64,
+}
+
+const fn a_day_s() -> u64 {
+    86_400
+}
+
 pub(crate) async fn list_tenants(State(app): State<App>, call: OperatorCall) -> Result<Response, Problem> {
     let tenants = app.store.list_tenants(&call.0).await?;
     listing(&tenants.iter().map(tenant_view).collect::<Vec<_>>())
@@ -54,7 +69,8 @@ pub(crate) async fn create_tenant(
     let new: NewTenant =
         typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
     let tenant = app.store.create_tenant(&call.0, checked_name(&new.name)?).await?;
-    headers::json(StatusCode::CREATED, &tenant_view(&tenant))
+    let response = headers::json(StatusCode::CREATED, &tenant_view(&tenant))?;
+    Ok(audit::about(response, &tenant.id, Some(&tenant.id)))
 }
 
 pub(crate) async fn list_keys(
@@ -110,10 +126,41 @@ pub(crate) async fn create_key(
         .create_api_key(&call.0, &tenant, new)
         .await
         .map_err(no_tenant)?;
-    let mut view = key_view(&record);
-    // The one time it is shown: the store keeps a hash.
+    with_secret(&record, &secret, &tenant)
+}
+
+/// The one time that a key is shown: the store keeps a hash.
+fn with_secret(record: &ApiKeyRecord, secret: &Secret, tenant: &TenantId) -> Result<Response, Problem> {
+    let mut view = key_view(record);
     view["key"] = Value::from(secret.expose());
-    headers::json(StatusCode::CREATED, &view)
+    let response = headers::json(StatusCode::CREATED, &view)?;
+    Ok(audit::about(response, &record.id, Some(tenant)))
+}
+
+pub(crate) async fn rotate_key(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    call: OperatorCall,
+    body: Body,
+) -> Result<Response, Problem> {
+    let tenant = tenant_parameter(&uri)?;
+    let rotation: Rotation =
+        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    if rotation.grace_s > GRACE_MAX_S {
+        return Err(invalid_key(
+            "grace_s",
+            format!("`grace_s` must be at most {GRACE_MAX_S}: thirty days."),
+        ));
+    }
+    let key = ApiKeyId::parse(&id).map_err(|_| no_key(StoreError::NotFound))?;
+    let (record, secret) = app
+        .store
+        .rotate_api_key(&call.0, &tenant, &key, rotation.grace_s * 1_000)
+        .await
+        .map_err(no_key)?;
+    with_secret(&record, &secret, &tenant)
 }
 
 pub(crate) async fn revoke_key(
@@ -123,16 +170,16 @@ pub(crate) async fn revoke_key(
     call: OperatorCall,
 ) -> Result<Response, Problem> {
     let tenant = tenant_parameter(&uri)?;
-    let no_key = |error: StoreError| match error {
-        StoreError::NotFound => Problem::new(Code::ResourceNotFound, "There is no such key."),
-        other => other.into(),
-    };
     let key = ApiKeyId::parse(&id).map_err(|_| no_key(StoreError::NotFound))?;
     app.store
         .revoke_api_key(&call.0, &tenant, &key)
         .await
         .map_err(no_key)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(audit::about(
+        StatusCode::NO_CONTENT.into_response(),
+        &key,
+        Some(&tenant),
+    ))
 }
 
 pub(crate) async fn list_providers(State(app): State<App>, _call: OperatorCall) -> Result<Response, Problem> {
@@ -172,6 +219,13 @@ fn tenant_parameter(uri: &Uri) -> Result<TenantId, Problem> {
         .fields(["tenant_id".to_owned()])
     })?;
     TenantId::parse(text).map_err(|_| no_tenant(StoreError::NotFound))
+}
+
+fn no_key(error: StoreError) -> Problem {
+    match error {
+        StoreError::NotFound => Problem::new(Code::ResourceNotFound, "There is no such key."),
+        other => other.into(),
+    }
 }
 
 fn no_tenant(error: StoreError) -> Problem {

@@ -1,6 +1,7 @@
 //! One resource per file. A handler parses, calls, answers.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod connect;
 pub(crate) mod connections;
 mod cookies;
@@ -15,6 +16,7 @@ pub(crate) mod meta;
 pub(crate) mod metrics;
 pub(crate) mod proxy;
 pub(crate) mod unified;
+pub(crate) mod webhooks;
 
 use std::time::Duration;
 

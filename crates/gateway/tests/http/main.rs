@@ -11,4 +11,5 @@ mod idempotency;
 mod isolation;
 mod stopping;
 mod support;
+mod webhooks;
 mod wire;

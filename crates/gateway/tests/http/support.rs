@@ -22,6 +22,9 @@ pub(crate) const OPERATOR_KEY: &str = "operator-key-of-the-tests-0123456789";
 /// Where browsers are told that the gateway is.
 pub(crate) const PUBLIC_URL: &str = "https://gateway.example";
 
+/// Where webhooks may go without TLS; nobody listens.
+pub(crate) const WEBHOOK_ORIGIN: &str = "http://127.0.0.1:9";
+
 /// A gateway and what the tests know about it.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
@@ -110,6 +113,7 @@ impl World {
             public_url: PUBLIC_URL.to_owned(),
             apps: HashMap::from([(provider.clone(), app)]),
             egress_allow: vec![options.login_url.clone()],
+            webhook_allow: vec![WEBHOOK_ORIGIN.to_owned()],
             limits: options.limits.clone(),
         };
         let providers =

@@ -107,7 +107,7 @@ async fn heads_have_limits() {
 
 #[tokio::test]
 async fn half_a_head_does_not_hold_a_socket() {
-    const SOCKETS: usize = 300;
+    const SOCKETS: usize = 1_000;
     let limits = Limits {
         header_read_ms: 1_000,
         ..Limits::default()

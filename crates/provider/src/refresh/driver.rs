@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::flights::{Answer, Answering};
 use super::machine::{Command, Event, Machine, Outcome, Release};
 use super::token::{self, TokenReply, present_refresh_token};
+use super::turns::Turn;
 use crate::Inner;
 use crate::settings::Configured;
 
@@ -25,12 +26,22 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time kept free, besides the request's own, between the last look at the claim and its end.
 const SEND_MARGIN_MS: u64 = 3_000;
 
+/// Why a refresh is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The provider refused the access token.
+    Refused,
+    /// The access token is about to end, or the grant has not been used for long.
+    Ahead,
+}
+
 /// Runs one refresh to its end. Removes its entry from the flights however it ends.
 pub(crate) async fn run(
     inner: Arc<Inner>,
     tenant: Tenant,
     connection: Arc<Connection>,
     above: i64,
+    cause: Cause,
     answering: Answering,
 ) {
     let guard = LeaveOnDrop {
@@ -46,7 +57,9 @@ pub(crate) async fn run(
         row: None,
         claimed_at: None,
         lease: None,
+        turn: None,
         granted: None,
+        cause,
         error: None,
         answering,
     };
@@ -106,7 +119,9 @@ struct Driver {
     row: Option<Arc<VersionedTokens>>,
     claimed_at: Option<ClaimedAt>,
     lease: Option<Lease>,
+    turn: Option<Turn>,
     granted: Option<Refreshed>,
+    cause: Cause,
     error: Option<StoreError>,
     answering: Answering,
 }
@@ -155,7 +170,11 @@ impl Driver {
             Command::ReadRow => self.read_row().await,
             Command::TakeLease => self.take_lease().await,
             Command::Claim { version } => self.claim(version).await,
-            Command::Post => self.post().await,
+            Command::Post => {
+                let event = self.post().await;
+                self.turn = None;
+                event
+            }
             Command::Save { version, fence } => self.save(version, fence).await,
             Command::Spill { version, fence } => self.spill(version, fence).await,
             Command::Mark {
@@ -231,7 +250,18 @@ impl Driver {
         }
     }
 
+    /// Takes its turn first: no lease or claim runs out in a line.
     async fn take_lease(&mut self) -> Event {
+        if self.turn.is_none() {
+            let turn = self.inner.turns.take(&self.connection.provider, self.tenant.id());
+            self.turn = tokio::select! {
+                turn = turn => turn,
+                () = self.inner.stopping.cancelled() => return Event::LeaseBusy,
+            };
+        }
+        if self.inner.trips.is_tripped(&self.connection.provider) {
+            return Event::RefusedMisconfigured;
+        }
         let ttl_ms = self.inner.settings.limits.refresh_redis_lease_ms;
         // The braces are a hash tag: all keys of a connection lie on one node of a Redis cluster.
         let name = format!("{{{}}}:refresh", self.connection.id);
@@ -270,7 +300,15 @@ impl Driver {
             ))
             .await
         {
-            Ok(RefreshClaim::Claimed { fence }) => Event::Claimed { fence },
+            Ok(RefreshClaim::Claimed { fence, unsettled }) => {
+                if unsettled {
+                    // The database has written the event, with the claim.
+                    metrics::counter!("crosswalk_refresh_unsettled_total", "provider" => self.connection.provider.clone())
+                        .increment(1);
+                    tracing::warn!(connection = %self.connection.id, version, "the outcome of an earlier refresh is unknown");
+                }
+                Event::Claimed { fence }
+            }
             Ok(RefreshClaim::Held { lease_left_ms }) => Event::ClaimHeld {
                 left_ms: u64::try_from(lease_left_ms).unwrap_or(1),
             },
@@ -363,6 +401,7 @@ impl Driver {
             instance_url,
             scopes: facts.scopes,
             access_expires_at_ms: crate::expires_at_ms(facts.expires_in_s, self.inner.clock.now_ms()),
+            was_refused: self.cause == Cause::Refused,
         });
         Event::Granted
     }
@@ -469,6 +508,7 @@ impl Driver {
     }
 
     async fn wait(&mut self, pause_ms: u64) -> Event {
+        self.turn = None;
         let mut byte = [0_u8; 1];
         self.inner.random.fill(&mut byte);
         // Between three and five quarters, so that nodes that began together do not stay together.

@@ -361,6 +361,8 @@ impl Machine {
                 vec![Command::Claim { version }],
             ),
             Event::LeaseBusy => self.wait(Vec::new(), u64::MAX),
+            // It came out while this refresh stood in line: nothing is sent for the application.
+            Event::RefusedMisconfigured => finish(Outcome::Misconfigured),
             _ => finish(Outcome::StoreDown),
         }
     }

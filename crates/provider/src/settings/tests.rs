@@ -46,6 +46,7 @@ fn checked(document: &str, login_url: Option<&str>, api_url: Option<&str>) -> Re
         public_url: "https://crosswalk.example".to_owned(),
         apps: HashMap::from([("acme".to_owned(), app)]),
         egress_allow: Vec::new(),
+        webhook_allow: Vec::new(),
         limits: Limits::default(),
     };
     Checked::new(&catalog, settings)

@@ -31,6 +31,18 @@ pub(crate) enum TokenScript {
     WaitForPermit,
 }
 
+/// What a receiver of webhooks does with the next one; it takes those that nothing is said about.
+pub(crate) enum Hook {
+    /// Answers with this status and header.
+    Answer(u16, Option<(&'static str, &'static str)>),
+    /// Never answers.
+    Hang,
+    /// Takes it, and answers with more than anybody reads.
+    Flood,
+    /// Takes it after the permit comes.
+    WaitForPermit,
+}
+
 /// A data request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
@@ -52,6 +64,10 @@ pub(crate) struct Fake {
     pub(crate) arrived: Semaphore,
     pub(crate) permits: Semaphore,
     pub(crate) revoked: Mutex<Vec<String>>,
+    /// Token requests under way, and the most there ever were at a time.
+    under_way: AtomicUsize,
+    pub(crate) most_under_way: AtomicUsize,
+    pub(crate) hooks: Mutex<VecDeque<Hook>>,
 }
 
 type Reply = Response<Full<Bytes>>;
@@ -71,6 +87,9 @@ impl Fake {
             arrived: Semaphore::new(0),
             permits: Semaphore::new(0),
             revoked: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            most_under_way: AtomicUsize::new(0),
+            hooks: Mutex::default(),
         });
         let serving = Arc::clone(&fake);
         tokio::spawn(async move {
@@ -112,7 +131,11 @@ impl Fake {
             .unwrap_or_default();
         let path = head.uri.path().to_owned();
         if path == "/oauth/token" {
-            return Ok(self.token(&body).await);
+            let under_way = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most_under_way.fetch_max(under_way, Ordering::SeqCst);
+            let reply = self.token(&body).await;
+            self.under_way.fetch_sub(1, Ordering::SeqCst);
+            return Ok(reply);
         }
         if path == "/oauth/revoke" {
             self.revoked
@@ -128,10 +151,28 @@ impl Fake {
             body,
         };
         self.seen.lock().unwrap().push(seen.clone());
+        if path.starts_with("/hook") {
+            return Ok(self.hook().await);
+        }
         if path == "/data/v1/hangs" {
             std::future::pending::<()>().await;
         }
         Ok(self.data(&path, &seen))
+    }
+
+    async fn hook(&self) -> Reply {
+        let script = self.hooks.lock().unwrap().pop_front();
+        match script {
+            None => answer(204, ""),
+            Some(Hook::Answer(status, None)) => answer(status, "{}"),
+            Some(Hook::Answer(status, Some((name, value)))) => with(answer(status, "{}"), name, value),
+            Some(Hook::Hang) => std::future::pending().await,
+            Some(Hook::Flood) => answer(200, &"x".repeat(8 << 20)),
+            Some(Hook::WaitForPermit) => {
+                self.permits.acquire().await.unwrap().forget();
+                answer(200, "")
+            }
+        }
     }
 
     async fn token(&self, body: &Bytes) -> Reply {
@@ -148,6 +189,10 @@ impl Fake {
         } else {
             // Long enough for others to pile up.
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // Tokens of many connections, which do not rotate.
+        if body.contains("refresh_token=many-") {
+            return answer(200, r#"{"access_token": "good"}"#);
         }
         let generation = self.generation.load(Ordering::SeqCst);
         let refresh = body.contains("grant_type=refresh_token");

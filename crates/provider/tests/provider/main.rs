@@ -5,9 +5,11 @@
 mod fake;
 mod support;
 
+mod ahead;
 mod authorization;
 mod calls;
 mod metadata;
 mod proxying;
 mod refresh;
+mod webhooks;
 mod writes;

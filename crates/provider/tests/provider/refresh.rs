@@ -174,7 +174,7 @@ async fn claim_12_invalid_grant_with_an_advanced_row_uses_the_new_token() {
         .claim_refresh(&world.tenant, id, 1, "other", 25_000)
         .await
         .unwrap();
-    let store::RefreshClaim::Claimed { fence } = claim else {
+    let store::RefreshClaim::Claimed { fence, .. } = claim else {
         panic!("{claim:?}")
     };
     let refreshed = store::Refreshed {
@@ -185,6 +185,7 @@ async fn claim_12_invalid_grant_with_an_advanced_row_uses_the_new_token() {
         instance_url: None,
         scopes: None,
         access_expires_at_ms: None,
+        was_refused: false,
     };
     world
         .store

@@ -51,6 +51,7 @@ pub(crate) fn providers(fake: &Fake, store: &Store, limits: Limits, clock: Arc<d
         public_url: "https://crosswalk.example.com/".to_owned(),
         apps: HashMap::from([("acme".to_owned(), app)]),
         egress_allow: vec![fake.origin.clone()],
+        webhook_allow: vec![fake.origin.clone()],
         limits,
     };
     Providers::new(&catalog, store.clone(), settings, clock, Arc::new(OsRandom)).unwrap()
@@ -73,23 +74,7 @@ impl World {
         .await
         .unwrap();
         let tenant = tenant(&store).await;
-        let new = NewCredentials {
-            connection_id: None,
-            provider: "acme".to_owned(),
-            environment: "production".to_owned(),
-            login_url: fake.origin.clone(),
-            external_id: None,
-            instance_url: Some(fake.origin.clone()),
-            account_id: Some("account-1".to_owned()),
-            user_id: None,
-            scopes: Vec::new(),
-            tokens: Tokens {
-                access_token: Secret::new("access-1"),
-                refresh_token: refresh_token.map(Secret::new),
-            },
-            access_expires_at_ms: None,
-        };
-        let connection = Arc::new(store.save_new_credentials(&tenant, new).await.unwrap());
+        let connection = connection(&store, &tenant, &fake, refresh_token).await;
         let providers = providers(&fake, &store, limits, clock);
         Self {
             fake,
@@ -145,7 +130,33 @@ impl World {
     }
 }
 
-async fn tenant(store: &Store) -> Tenant {
+/// A connection whose access token is over.
+pub(crate) async fn connection(
+    store: &Store,
+    tenant: &Tenant,
+    fake: &Fake,
+    refresh_token: Option<&str>,
+) -> Arc<Connection> {
+    let new = NewCredentials {
+        connection_id: None,
+        provider: "acme".to_owned(),
+        environment: "production".to_owned(),
+        login_url: fake.origin.clone(),
+        external_id: None,
+        instance_url: Some(fake.origin.clone()),
+        account_id: Some("account-1".to_owned()),
+        user_id: None,
+        scopes: Vec::new(),
+        tokens: Tokens {
+            access_token: Secret::new("access-1"),
+            refresh_token: refresh_token.map(Secret::new),
+        },
+        access_expires_at_ms: None,
+    };
+    Arc::new(store.save_new_credentials(tenant, new).await.unwrap())
+}
+
+pub(crate) async fn tenant(store: &Store) -> Tenant {
     let operator = match store.authenticate(OPERATOR_KEY).await {
         Ok(Caller::Operator(operator)) => operator,
         other => panic!("the operator key is accepted: {other:?}"),

@@ -1,6 +1,6 @@
 //! What the simulator has seen: the oracle of the refresh and limit tests.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -46,8 +46,13 @@ pub(crate) struct Counters {
     pub(crate) concurrent_max: u64,
     /// Requests under way now.
     pub(crate) concurrent: u64,
+    /// Most token requests at once.
+    pub(crate) token_concurrent_max: usize,
     /// Authorization codes issued.
     pub(crate) codes_issued: u64,
+    /// Numbers of the token requests under way.
+    #[serde(skip)]
+    token_requests: BTreeSet<u64>,
     #[serde(skip)]
     recent: VecDeque<Value>,
     #[serde(skip)]
@@ -71,6 +76,8 @@ impl Counters {
         if is_token_post(call) {
             let grant = grant_type.clone().unwrap_or_else(|| "(none)".to_owned());
             *self.token_posts.entry(grant).or_default() += 1;
+            self.token_requests.insert(self.last_number + 1);
+            self.token_concurrent_max = self.token_concurrent_max.max(self.token_requests.len());
         }
         self.last_number += 1;
         let mut seen = json!({
@@ -96,6 +103,7 @@ impl Counters {
     /// Notes how a request ended; no status = the connection was cut.
     pub(crate) fn leave(&mut self, number: u64, status: Option<u16>) {
         self.concurrent = self.concurrent.saturating_sub(1);
+        self.token_requests.remove(&number);
         if status.is_some_and(|status| status >= 400) {
             self.failures += 1;
         }

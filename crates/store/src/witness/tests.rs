@@ -55,6 +55,7 @@ async fn the_file_is_read_back_and_a_cut_line_says_nothing() {
 async fn the_file_does_not_grow_without_end() {
     let dir = tempfile::tempdir().unwrap();
     let id = ConnectionId::generate(&OsRandom);
+    let stale = i64::try_from(super::STALE_LINES_MAX).unwrap();
     let witness = Witness::open(None, Some(dir.path())).unwrap();
     let lines = || {
         std::fs::read_to_string(dir.path().join(FILE))
@@ -62,7 +63,7 @@ async fn the_file_does_not_grow_without_end() {
             .lines()
             .count()
     };
-    for version in 1..super::STALE_LINES_MAX as i64 + 10 {
+    for version in 1..stale + 10 {
         witness
             .follow(&id, &Seen::new(&id, version, &token("token")))
             .await;
@@ -70,8 +71,5 @@ async fn the_file_does_not_grow_without_end() {
     assert!(lines() < 20, "{}", lines());
     drop(witness);
     let witness = Witness::open(None, Some(dir.path())).unwrap();
-    assert_eq!(
-        last(&witness, &id).await.unwrap().version,
-        super::STALE_LINES_MAX as i64 + 9
-    );
+    assert_eq!(last(&witness, &id).await.unwrap().version, stale + 9);
 }

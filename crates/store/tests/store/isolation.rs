@@ -22,6 +22,7 @@ async fn answers(store: &store::Store, tenant: &Tenant, id: &ConnectionId) -> Ve
         instance_url: None,
         scopes: None,
         access_expires_at_ms: None,
+        was_refused: false,
     };
     let level = OverrideLevel::Connection(id.clone());
     let credentials = NewCredentials {
@@ -163,6 +164,7 @@ async fn every_method_answers_a_foreign_id_as_an_unknown_one(world: &World) {
         instance_url: None,
         scopes: None,
         access_expires_at_ms: None,
+        was_refused: false,
     };
     store
         .spill_refreshed(&attacker, &own.id, 1, 1, &evil)

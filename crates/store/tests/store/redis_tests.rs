@@ -221,7 +221,7 @@ async fn tokens_spilled_to_redis_are_found_by_another_node() {
         .claim_refresh(&tenant, &connection.id, 1, "first", 25_000)
         .await
         .unwrap();
-    let RefreshClaim::Claimed { fence } = claim else {
+    let RefreshClaim::Claimed { fence, .. } = claim else {
         panic!("granted")
     };
     let refreshed = Refreshed {
@@ -229,6 +229,7 @@ async fn tokens_spilled_to_redis_are_found_by_another_node() {
         instance_url: None,
         scopes: None,
         access_expires_at_ms: None,
+        was_refused: false,
     };
     store
         .spill_refreshed(&tenant, &connection.id, 1, fence, &refreshed)

@@ -36,6 +36,7 @@ fn refreshed(access: &str, refresh: Option<&str>) -> Refreshed {
         instance_url: None,
         scopes: None,
         access_expires_at_ms: Some(9_000),
+        was_refused: false,
     }
 }
 
@@ -52,7 +53,7 @@ async fn claim(store: &Store, tenant: &Tenant, connection: &Connection, version:
         .await
         .unwrap()
     {
-        RefreshClaim::Claimed { fence } => fence,
+        RefreshClaim::Claimed { fence, .. } => fence,
         other => panic!("not granted: {other:?}"),
     }
 }

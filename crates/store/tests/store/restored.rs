@@ -59,7 +59,7 @@ async fn claim(store: &Store, tenant: &Tenant, own: &Connection, version: i64) -
 
 /// Refreshes once, which gives this refresh token.
 async fn refresh(store: &Store, tenant: &Tenant, own: &Connection, version: i64, refresh_token: &str) {
-    let RefreshClaim::Claimed { fence } = claim(store, tenant, own, version).await else {
+    let RefreshClaim::Claimed { fence, .. } = claim(store, tenant, own, version).await else {
         panic!("not granted");
     };
     let refreshed = Refreshed {
@@ -67,6 +67,7 @@ async fn refresh(store: &Store, tenant: &Tenant, own: &Connection, version: i64,
         instance_url: None,
         scopes: None,
         access_expires_at_ms: None,
+        was_refused: false,
     };
     let saved = store
         .save_refreshed(tenant, &own.id, version, fence, &refreshed)

@@ -52,7 +52,7 @@ macro_rules! both {
     clippy::disallowed_methods,
     reason = "tests are told by ./test where the servers are"
 )]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -69,6 +69,11 @@ pub(crate) fn query_log() -> Option<String> {
     variable("CROSSWALK_TEST_QUERY_LOG")
 }
 
+/// Where the receivers of all tests keep what they are sent, for `./test` to show it to the reference library.
+pub(crate) fn webhook_log() -> Option<String> {
+    variable("CROSSWALK_TEST_WEBHOOK_LOG")
+}
+
 pub(crate) fn redis_binary() -> Option<String> {
     variable("CROSSWALK_TEST_REDIS_BIN")
 }
@@ -80,13 +85,15 @@ pub(crate) const OPERATOR_KEY: &str = "operator-key-of-the-end-to-end-tests";
 /// What to build.
 pub(crate) struct Plan {
     pub(crate) backend: Backend,
-    /// Gateway processes; SQLite takes one.
+    /// Gateway processes to begin with; SQLite takes one.
     pub(crate) nodes: usize,
     pub(crate) simulator: simulator::Options,
     /// Another Redis than the shared one.
     pub(crate) redis_url: Option<String>,
     /// More of the gateways' configuration: variables without their `CROSSWALK_`.
     pub(crate) settings: Vec<(&'static str, &'static str)>,
+    /// A libfaketime for the gateways.
+    pub(crate) clock_library: Option<String>,
 }
 
 impl Plan {
@@ -104,6 +111,7 @@ impl Plan {
             simulator,
             redis_url: redis_url(),
             settings: Vec::new(),
+            clock_library: None,
         }
     }
 
@@ -127,6 +135,8 @@ pub(crate) struct World {
     pub(crate) operator_key: String,
     pub(crate) database: Database,
     pub(crate) settings: Vec<(&'static str, &'static str)>,
+    /// Lets [`World::set_clock`] move the gateways' clocks.
+    pub(crate) clock_library: Option<String>,
     pub(crate) directory: Arc<tempfile::TempDir>,
 }
 
@@ -214,10 +224,11 @@ impl World {
             operator_key,
             database,
             settings: plan.settings,
+            clock_library: plan.clock_library,
             directory,
         };
         assert!(
-            plan.nodes == 1 || plan.backend == Backend::Postgres,
+            plan.nodes <= 1 || plan.backend == Backend::Postgres,
             "SQLite serves one process"
         );
         for _ in 0..plan.nodes {
@@ -231,6 +242,15 @@ impl World {
         let gateway = Gateway::start(self, index).await;
         self.gateways.push(gateway);
         index
+    }
+
+    /// Moves the wall clock of a gateway by `+20s`, `-10m`, …, from the real time; `+0` sets it right.
+    pub(crate) fn set_clock(&self, node: usize, offset: &str) {
+        std::fs::write(self.clock_file(node), offset).expect("the clock's file");
+    }
+
+    pub(crate) fn clock_file(&self, node: usize) -> PathBuf {
+        self.directory.path().join(format!("clock-{node}"))
     }
 
     /// Changes rows behind the gateways' back; answers how many.

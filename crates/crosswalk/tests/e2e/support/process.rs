@@ -113,6 +113,14 @@ pub(crate) fn command(world: &World, index: usize, port: u16, log: &std::path::P
     if let Some(redis) = &world.database.redis_url {
         command.env("CROSSWALK_STORE_REDIS_URL", redis);
     }
+    if let Some(library) = &world.clock_library {
+        world.set_clock(index, "+0");
+        command
+            .env("LD_PRELOAD", library)
+            .env("FAKETIME_TIMESTAMP_FILE", world.clock_file(index))
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    }
     for (name, value) in &world.settings {
         command.env(format!("CROSSWALK_{name}"), value);
     }

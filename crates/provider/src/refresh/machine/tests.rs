@@ -57,7 +57,7 @@ fn answers(command: Command) -> Vec<Event> {
                 Event::Row { .. } | Event::RowGone | Event::StoreDown
             ) | (
                 Command::TakeLease,
-                Event::Leased | Event::LeaseBusy | Event::LeaseDown
+                Event::Leased | Event::LeaseBusy | Event::LeaseDown | Event::RefusedMisconfigured
             ) | (
                 Command::Claim { .. },
                 Event::Claimed { .. }
