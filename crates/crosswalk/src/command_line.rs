@@ -35,6 +35,166 @@ pub(crate) enum Command {
     Mappings(MappingsCommand),
     /// Ask a running gateway whether it is ready; the exit code tells.
     Health(HealthOptions),
+    /// List, try, pause and delete a tenant's connections, through a running gateway.
+    #[command(subcommand)]
+    Connections(ConnectionsCommand),
+    /// List and create tenants, through a running gateway.
+    #[command(subcommand)]
+    Tenants(TenantsCommand),
+    /// List, create and revoke the API keys of a tenant, through a running gateway.
+    #[command(subcommand)]
+    ApiKeys(ApiKeysCommand),
+}
+
+/// How a tenant reaches a gateway.
+#[derive(Debug, Args)]
+pub(crate) struct TenantAccess {
+    /// Where the gateway listens: plain http, so from the machine or the network that it stands in.
+    #[arg(long, env = "CROSSWALK_URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// The tenant's API key.
+    #[arg(long, env = "CROSSWALK_API_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+}
+
+/// How the operator reaches a gateway.
+#[derive(Debug, Args)]
+pub(crate) struct OperatorAccess {
+    /// Where the gateway listens: plain http, so from the machine or the network that it stands in.
+    #[arg(long, env = "CROSSWALK_URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// The operator key.
+    #[arg(long, env = "CROSSWALK_OPERATOR_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectionsCommand {
+    /// List them all, one to a line.
+    List {
+        #[command(flatten)]
+        filters: ConnectionFilters,
+        #[command(flatten)]
+        gateway: TenantAccess,
+    },
+    /// Print one as JSON.
+    Show {
+        /// The connection's id.
+        id: String,
+        #[command(flatten)]
+        gateway: TenantAccess,
+    },
+    /// Make one cheap call to the provider; the exit code tells whether it works.
+    Test {
+        /// The connection's id.
+        id: String,
+        #[command(flatten)]
+        gateway: TenantAccess,
+    },
+    /// Send nothing to the provider until resumed. State and credentials stay.
+    Pause {
+        /// The connection's id.
+        id: String,
+        #[command(flatten)]
+        gateway: TenantAccess,
+    },
+    /// End a pause.
+    Resume {
+        /// The connection's id.
+        id: String,
+        #[command(flatten)]
+        gateway: TenantAccess,
+    },
+    /// Forget a connection and its credentials, and ask the provider to end the grant.
+    Delete {
+        /// The connection's id.
+        id: String,
+        #[command(flatten)]
+        gateway: TenantAccess,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionFilters {
+    /// Only of this provider.
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// Only with this id of the tenant's own.
+    #[arg(long)]
+    pub(crate) external_id: Option<String>,
+    /// Only in this state, such as `needs_reauth`.
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// Only in this environment.
+    #[arg(long)]
+    pub(crate) environment: Option<String>,
+    /// Only where the external id, the account's id or the API's host begins so.
+    #[arg(long)]
+    pub(crate) search: Option<String>,
+    /// `created_at` or `-created_at`.
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+    /// One JSON object to a line, whole.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantsCommand {
+    /// List them all.
+    List {
+        #[command(flatten)]
+        operator: OperatorAccess,
+    },
+    /// Create one and print it as JSON.
+    Create {
+        /// Its name, which its customers see when they connect.
+        name: String,
+        #[command(flatten)]
+        operator: OperatorAccess,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApiKeysCommand {
+    /// List a tenant's keys, without their secrets.
+    List {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: String,
+        #[command(flatten)]
+        operator: OperatorAccess,
+    },
+    /// Create a key and print it as JSON: the one time that its secret is shown.
+    Create {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: String,
+        /// A name for people.
+        #[arg(long)]
+        name: String,
+        /// What it may do: read, write, proxy, manage; everything when none is named.
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// Begin the key with `cw_test_`.
+        #[arg(long)]
+        test: bool,
+        /// When it stops working, as `2027-05-01T00:00:00Z`.
+        #[arg(long)]
+        expires_at: Option<String>,
+        #[command(flatten)]
+        operator: OperatorAccess,
+    },
+    /// Revoke a key: it stops at once, on every node.
+    Revoke {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: String,
+        /// The key's id.
+        id: String,
+        #[command(flatten)]
+        operator: OperatorAccess,
+    },
 }
 
 #[derive(Debug, Subcommand)]

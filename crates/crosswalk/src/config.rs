@@ -14,6 +14,8 @@ use crate::keys;
 pub(crate) const EXAMPLE: &str = include_str!("../../../crosswalk.example.toml");
 
 const VARIABLE_PREFIX: &str = "CROSSWALK_";
+/// Variables of the commands that speak to a gateway: no configuration, though a shell may have both.
+const COMMAND_VARIABLES: [&str; 3] = ["CROSSWALK_URL", "CROSSWALK_API_KEY", "CROSSWALK_OPERATOR_KEY"];
 
 /// Everything a gateway is told.
 #[derive(Debug, Default, Deserialize)]
@@ -175,6 +177,9 @@ impl Config {
             None => toml::Table::new(),
         };
         for (name, value) in variables {
+            if COMMAND_VARIABLES.contains(&name.as_str()) {
+                continue;
+            }
             if let Some(key) = name.strip_prefix(VARIABLE_PREFIX) {
                 let path = key_path(&key.to_ascii_lowercase()).with_context(|| {
                     format!("{name} names no configuration key; `crosswalk config` lists them all")

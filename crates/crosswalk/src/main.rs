@@ -6,6 +6,7 @@ mod demo;
 mod health;
 mod keyring;
 mod keys;
+mod manage;
 mod mappings;
 mod serve;
 mod simulate;
@@ -50,6 +51,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Mappings(command) => print(&mappings::run(&command).await?),
         Command::Health(options) => health::run(&options).await,
+        Command::Connections(command) => print(&manage::connections(&command).await?),
+        Command::Tenants(command) => print(&manage::tenants(&command).await?),
+        Command::ApiKeys(command) => print(&manage::api_keys(&command).await?),
     }
 }
 

@@ -89,8 +89,12 @@ codes! {
         "With 422 an override of yours failed: correct it or take it back. With 500 a mapping that ships with the gateway did.";
     NeedsReauth = "needs_reauth", 409, false, "The connection has lost its access",
         "Make a connect session with this `connection_id` and let the customer connect again. Until then nothing is sent to the provider.";
+    ConnectionPaused = "connection_paused", 409, false, "The connection is paused",
+        "Nothing is sent to the provider until PATCH /connections/{id} with `paused: false`.";
 
     // The provider's answer.
+    CredentialRefused = "credential_refused", 422, false, "The provider refused the credential",
+        "Nothing was stored. `detail` says what to change, `upstream` what the provider said.";
     InvalidRequest = "invalid_request", 400, false, "The provider refused the request",
         "`upstream` holds what it said.";
     ValidationFailed = "validation_failed", 400, false, "The provider refused a value",

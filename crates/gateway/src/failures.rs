@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, StatusCode};
 use mapping::{DocumentError, Fault, MappingError};
-use provider::{CallError, LoginError, QuotaReading};
+use provider::{CallError, GrantError, LoginError, QuotaReading};
 use serde_json::{Value, json};
 use store::StoreError;
 
@@ -60,6 +60,52 @@ impl From<LoginError> for Problem {
     }
 }
 
+impl From<GrantError> for Problem {
+    fn from(error: GrantError) -> Self {
+        let text = format!("{error}.");
+        match error {
+            GrantError::Login(error) => error.into(),
+            GrantError::NotOffered { offered, .. } => {
+                let text = if offered.is_empty() {
+                    format!("{text} Connect with a link from POST /connect/sessions.")
+                } else {
+                    text
+                };
+                Self::new(Code::InvalidBody, text)
+                    .fields(["flow".to_owned()])
+                    .allowed(offered)
+            }
+            GrantError::Environment { offered, .. } => Self::new(Code::InvalidBody, text)
+                .fields(["environment".to_owned()])
+                .allowed(offered),
+            GrantError::NoSecret => Self::new(Code::InvalidBody, text)
+                .fields(["client_id".to_owned(), "client_secret".to_owned()]),
+            GrantError::Key(_) => Self::new(Code::InvalidBody, text).fields(["private_key".to_owned()]),
+            GrantError::Refused(refusal) => {
+                let said = refusal.description.as_deref().or(refusal.code.as_deref());
+                let said = redact_text(said.unwrap_or("nothing more"));
+                let detail = match refusal.explanation {
+                    Some(explanation) => format!("{explanation} The provider said: {said}."),
+                    None => format!("The provider said: {said}."),
+                };
+                Self::new(Code::CredentialRefused, detail).remote(Some(Upstream {
+                    provider: Some(refusal.provider),
+                    status: Some(refusal.status),
+                    code: refusal.code,
+                    ..Upstream::default()
+                }))
+            }
+            GrantError::NoAnswer { .. } => Self::new(Code::UpstreamUnreachable, text).remote(None),
+            GrantError::Host(_) => {
+                tracing::error!(%error, "a provider named a host that is not its own");
+                Self::new(Code::EgressRefused, text).remote(None)
+            }
+            GrantError::Conflict { what } => Self::new(Code::Conflict, format!("{what}.")),
+            GrantError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         let is_retryable = error.is_retryable();
@@ -72,6 +118,7 @@ impl From<CallError> for Problem {
                     None => "The connection must be authorized again.".to_owned(),
                 },
             ),
+            CallError::Paused => Self::new(Code::ConnectionPaused, text),
             CallError::RefreshInProgress { retry_after_s } | CallError::TokenNotSaved { retry_after_s } => {
                 Self::new(Code::RefreshInProgress, text).retry_after(retry_after_s)
             }

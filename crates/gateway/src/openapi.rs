@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 document, made from the list of routes, the catalog's JSON Schemas and the taxonomy of errors.
 
+mod audit;
 mod components;
 mod keyring;
 mod operations;

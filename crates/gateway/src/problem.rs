@@ -92,6 +92,14 @@ impl Problem {
         self.0.code
     }
 
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    pub(crate) fn is_retryable(&self) -> bool {
+        self.0.is_retryable
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status
     }

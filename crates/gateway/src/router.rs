@@ -15,7 +15,7 @@ use crate::idempotency;
 use crate::observe::observe;
 use crate::problem::Problem;
 use crate::routes::{
-    admin, audit as audit_routes, connect, connections, docs, events, health, keyring, mapping_page,
+    admin, audit as audit_routes, connect, connections, docs, events, grants, health, keyring, mapping_page,
     mappings, meta, metrics, proxy, unified, webhooks,
 };
 use crate::state::App;
@@ -56,7 +56,10 @@ pub(crate) fn routes() -> Vec<Route> {
         route("ANY",    "/proxy/{*path}",                             Tenant(Proxy),  "proxy",              any(proxy::forward)),
 
         route("GET",    "/connections",                               Tenant(Read),   "list_connections",   get(connections::list)),
+        route("POST",   "/connections",                               Tenant(Manage), "create_connection",  post(grants::create)),
         route("GET",    "/connections/{id}",                          Tenant(Read),   "get_connection",     get(connections::read)),
+        route("PATCH",  "/connections/{id}",                          Tenant(Manage), "change_connection",  patch(connections::change)),
+        route("POST",   "/connections/{id}/test",                     Tenant(Read),   "test_connection",    post(connections::test)),
         route("DELETE", "/connections/{id}",                          Tenant(Manage), "delete_connection",  delete(connections::remove)),
         route("GET",    "/connections/{id}/quota",                    Tenant(Read),   "get_quota",          get(connections::quota)),
 

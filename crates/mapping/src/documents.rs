@@ -15,8 +15,9 @@ mod unified;
 pub use catalog::{Catalog, OverrideSource, editor_schemas};
 pub use provider::{
     Api, Auth, Batch, BatchCall, BatchInput, BatchItem, ClientAuthentication, Environment, FAULT_CODES,
-    Fault, Flow, LongQuery, LongReply, Metadata, Page, ProviderDocument, Proxy, Query, QueryLanguage, Quota,
-    RecordCall, Records, Refusal, RequestCall, RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault,
+    Fault, Flow, LongQuery, LongReply, Metadata, Page, Probe, ProviderDocument, Proxy, Query, QueryLanguage,
+    Quota, RecordCall, Records, Refusal, RequestCall, RequestInput, Requested, ServerFlow, TokenExpiry,
+    TokenFacts, TokenFault,
 };
 pub use short_form::{FieldMap, field_map, with_field_map};
 

@@ -22,9 +22,10 @@ mod xml;
 pub use cases::{CaseReport, run_cases};
 pub use documents::{
     Api, Auth, Batch, BatchCall, BatchInput, BatchItem, Catalog, ClientAuthentication, Environment,
-    FAULT_CODES, Fault, FieldMap, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page,
+    FAULT_CODES, Fault, FieldMap, Flow, LongQuery, LongReply, Metadata, OverrideSource, Page, Probe,
     ProviderDocument, Proxy, Query, QueryLanguage, Quota, RecordCall, Records, Refusal, RequestCall,
-    RequestInput, Requested, TokenExpiry, TokenFacts, TokenFault, editor_schemas, field_map, with_field_map,
+    RequestInput, Requested, ServerFlow, TokenExpiry, TokenFacts, TokenFault, editor_schemas, field_map,
+    with_field_map,
 };
 pub use error::{BASE_LEVEL, Budget, DocumentError, MappingError};
 pub use metadata::{ChildMetadata, FieldKind, FieldMetadata, FieldOption, ObjectMetadata};

@@ -118,6 +118,9 @@ pub enum CallError {
         /// Why it is in it.
         reason: Option<String>,
     },
+    /// The tenant has paused the connection; the provider was not called. 409.
+    #[error("the connection is paused")]
+    Paused,
     /// Somebody else refreshes the token, or a cool-down runs. 503, retryable.
     #[error("the connection's token is being refreshed")]
     RefreshInProgress {

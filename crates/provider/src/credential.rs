@@ -23,6 +23,9 @@ impl Inner {
         connection: &Arc<Connection>,
         above: Option<i64>,
     ) -> Result<Arc<VersionedTokens>, CallError> {
+        if connection.paused_at_ms.is_some() {
+            return Err(CallError::Paused);
+        }
         if !connection.state.is_usable() {
             return Err(CallError::NeedsReauth {
                 state: connection.state,
@@ -50,7 +53,7 @@ impl Inner {
             Some(end_ms) => end_ms.saturating_sub(self.clock.now_ms()),
             None => return Ok(tokens),
         };
-        if left_ms > LEEWAY_MS || (left_ms > 0 && tokens.tokens.refresh_token.is_none()) {
+        if left_ms > LEEWAY_MS || (left_ms > 0 && !tokens.is_refreshable()) {
             return Ok(tokens);
         }
         match Box::pin(self.refreshed(tenant, connection, tokens.version, Cause::Ahead)).await {

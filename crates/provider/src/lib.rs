@@ -4,14 +4,17 @@
 //! [`Providers::proxy`] streams one through, [`Providers::start_authorization`] and [`Providers::finish_authorization`] connect a
 //! customer, [`Providers::deliver_webhooks`] tells tenants of events. What a provider is like comes from its document; no provider is named here.
 
+mod assertion;
 mod call;
 mod credential;
 mod egress;
+mod grants;
 mod hosts;
 mod metadata;
 mod oauth;
 mod objects;
 mod paths;
+mod probe;
 mod proxy;
 mod quota;
 mod refresh;
@@ -30,8 +33,10 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use assertion::KeyError;
 pub use call::{Call, CallError, PathRoot, Reply};
 pub use egress::{EgressError, StreamBody, StreamError};
+pub use grants::{GrantError, NewGrant, TokenRefusal};
 pub use hosts::{HostError, HostRules, Origin};
 pub use oauth::{AuthorizationError, Callback, Finished};
 pub use paths::PathError;

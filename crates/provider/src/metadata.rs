@@ -18,7 +18,7 @@ use crate::{Inner, Providers};
 const DRIFT: &str = "connection.schema_drift";
 const DAY_MS: i64 = 86_400_000;
 
-/// Connection and object, the object's name in lower case: providers take either.
+/// Connection; its account, which a reconnection may change, and object, the object's name in lower case: providers take either.
 pub(crate) type MetadataKey = (ConnectionId, String);
 
 /// A description and what is needed to ask for it again.
@@ -81,8 +81,14 @@ impl Providers {
     }
 }
 
-fn key(connection: &Connection, object: &str) -> MetadataKey {
-    (connection.id.clone(), object.to_ascii_lowercase())
+/// The key of an object; of none, that of the list of them.
+pub(crate) fn key(connection: &Connection, object: &str) -> MetadataKey {
+    let account = connection.account_id.as_deref().unwrap_or_default();
+    let mut text = String::with_capacity(account.len() + 1 + object.len());
+    text.push_str(account);
+    text.push('\n');
+    text.extend(object.chars().map(|character| character.to_ascii_lowercase()));
+    (connection.id.clone(), text)
 }
 
 impl Inner {

@@ -13,12 +13,13 @@ use mapping::{TokenFacts, TokenFault};
 use model::{ConnectionId, Secret};
 use sha2::{Digest, Sha256};
 use store::{
-    Authorization, ConnectSession, Connection, NewAuthorization, NewCredentials, StoreError, Tenant, Tokens,
+    Authorization, ConnectSession, Connection, CredentialTerms, Grant, NewAuthorization, NewCredentials,
+    StoreError, Tenant, Tokens, VersionedTokens,
 };
 
 use crate::hosts::{HostError, Origin};
 use crate::paths::escape_component;
-use crate::refresh::{TokenReply, exchange_code, revoke};
+use crate::refresh::{Client, TokenReply, exchange_code, revoke};
 use crate::settings::{Configured, LoginError};
 use crate::{Inner, Providers};
 
@@ -51,6 +52,26 @@ pub struct Finished {
     pub connection: Connection,
     /// The session that asked for it: where the browser goes next.
     pub session: ConnectSession,
+}
+
+/// What a token endpoint granted, and what it is for.
+pub(crate) struct Granted {
+    pub(crate) connection_id: Option<ConnectionId>,
+    pub(crate) provider: String,
+    pub(crate) environment: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) facts: TokenFacts,
+    pub(crate) terms: CredentialTerms,
+}
+
+/// Why it was not kept.
+pub(crate) enum KeepError {
+    /// There was no access token.
+    NoToken,
+    /// The API's host is not one of the provider's.
+    Host(HostError),
+    /// The store failed, or refused.
+    Store(StoreError),
 }
 
 /// Why a customer could not be connected. No text here holds a code, a token or a verifier.
@@ -173,17 +194,16 @@ impl Providers {
         let tokens = self.inner.store.tokens_fresh(tenant, id).await.ok();
         self.inner.store.delete_connection(tenant, id).await?;
         if let Some(tokens) = tokens {
-            let tokens = &tokens.tokens;
-            let token = tokens
-                .refresh_token
-                .as_ref()
-                .unwrap_or(&tokens.access_token)
-                .clone();
             let inner = Arc::clone(&self.inner);
             self.inner.tracker.spawn(async move {
-                let ended = inner.revoke(&connection, &token).await;
-                tracing::info!(connection = %connection.id, ended, "grant of a deleted connection");
+                let VersionedTokens { tokens, grant, .. } = &*tokens;
+                // Where there is no refresh token, the session of the access token is all that can be ended.
+                let token = tokens.refresh_token.as_ref().unwrap_or(&tokens.access_token);
+                let ended = inner.revoke(&connection, grant.as_ref(), token).await;
+                told(&connection, if ended { "ended" } else { "not_ended" });
             });
+        } else {
+            told(&connection, "unknown");
         }
         Ok(())
     }
@@ -286,10 +306,13 @@ impl Inner {
         };
         let facts = match reply {
             TokenReply::Granted(facts) => facts,
-            TokenReply::Refused(TokenFault::Misconfigured) => {
+            TokenReply::Refused {
+                fault: TokenFault::Misconfigured,
+                ..
+            } => {
                 return Err(failed("it refuses our application", true));
             }
-            TokenReply::Refused(_) => return Err(failed("it refuses the code", false)),
+            TokenReply::Refused { .. } => return Err(failed("it refuses the code", false)),
             TokenReply::NotSent(_) => return Err(failed("it could not be reached", false)),
             TokenReply::Unknown(_) => return Err(failed("it gave no usable answer", false)),
         };
@@ -305,6 +328,52 @@ impl Inner {
         session: ConnectSession,
         facts: TokenFacts,
     ) -> Result<Finished, AuthorizationError> {
+        let granted = Granted {
+            connection_id: session.connection_id.clone(),
+            provider: session.provider.clone(),
+            environment: session.environment.clone(),
+            external_id: session.external_id.clone(),
+            facts,
+            terms: CredentialTerms {
+                grant: None,
+                allow_account_change: session.allow_account_change,
+            },
+        };
+        match self.keep(tenant, configured, login, granted).await {
+            Ok(connection) => Ok(Finished {
+                tenant: tenant.clone(),
+                connection,
+                session,
+            }),
+            Err(KeepError::NoToken) => Err(AuthorizationError::Invalid),
+            Err(KeepError::Host(reason)) => Err(AuthorizationError::Host {
+                reason,
+                session: Box::new(session),
+            }),
+            Err(KeepError::Store(StoreError::Conflict { what })) => Err(AuthorizationError::Conflict {
+                what,
+                session: Box::new(session),
+            }),
+            Err(KeepError::Store(error)) => Err(AuthorizationError::from(error)),
+        }
+    }
+
+    /// Keeps what a token endpoint granted, as a connection made or made anew.
+    pub(crate) async fn keep(
+        &self,
+        tenant: &Tenant,
+        configured: &Configured,
+        login: &Origin,
+        granted: Granted,
+    ) -> Result<Connection, KeepError> {
+        let Granted {
+            connection_id,
+            provider,
+            environment,
+            external_id,
+            facts,
+            terms,
+        } = granted;
         let instance_url = match (&facts.instance_url, configured.base_url()) {
             (Some(text), _) => configured
                 .api_hosts
@@ -315,25 +384,20 @@ impl Inner {
         };
         let instance_url = instance_url.map_err(|reason| {
             metrics::counter!("crosswalk_instance_url_refused_total").increment(1);
-            AuthorizationError::Host {
-                reason,
-                session: Box::new(session.clone()),
-            }
+            KeepError::Host(reason)
         })?;
-        let Some(access_token) = facts.access_token else {
-            return Err(AuthorizationError::Invalid);
-        };
-        let tokens_at = configured.token_origin(&session.environment, login);
+        let access_token = facts.access_token.ok_or(KeepError::NoToken)?;
+        let tokens_at = configured.token_origin(&environment, login);
         let to_revoke = facts
             .refresh_token
             .clone()
             .unwrap_or_else(|| access_token.clone());
         let new = NewCredentials {
-            connection_id: session.connection_id.clone(),
-            provider: session.provider.clone(),
-            environment: session.environment.clone(),
+            connection_id,
+            provider,
+            environment,
             login_url: login.as_str().to_owned(),
-            external_id: session.external_id.clone(),
+            external_id,
             instance_url,
             account_id: facts.account_id,
             user_id: facts.user_id,
@@ -344,28 +408,19 @@ impl Inner {
             },
             access_expires_at_ms: crate::expires_at_ms(facts.expires_in_s, self.clock.now_ms()),
         };
-        match self.store.save_new_credentials(tenant, new).await {
-            Ok(connection) => Ok(Finished {
-                tenant: tenant.clone(),
-                connection,
-                session,
-            }),
+        match self.store.save_credentials_on(tenant, new, &terms).await {
+            Ok(connection) => Ok(connection),
             Err(error) => {
                 // Nobody will use this grant: end it rather than leave it lying about.
                 let timeout = Duration::from_millis(self.settings.limits.token_request_ms);
-                revoke(&self.egress, configured, &tokens_at, &to_revoke, timeout).await;
-                Err(match error {
-                    StoreError::Conflict { what } => AuthorizationError::Conflict {
-                        what,
-                        session: Box::new(session),
-                    },
-                    error => AuthorizationError::from(error),
-                })
+                let client = terms.grant.as_ref().map_or(Client::App, Client::of);
+                revoke(&self.egress, configured, &tokens_at, client, &to_revoke, timeout).await;
+                Err(KeepError::Store(error))
             }
         }
     }
 
-    async fn revoke(&self, connection: &Connection, token: &Secret) -> bool {
+    async fn revoke(&self, connection: &Connection, grant: Option<&Grant>, token: &Secret) -> bool {
         let Ok(configured) = self.settings.provider(&connection.provider) else {
             return false;
         };
@@ -374,7 +429,28 @@ impl Inner {
         };
         let timeout = Duration::from_millis(self.settings.limits.token_request_ms);
         let login = configured.token_origin(&connection.environment, &login);
-        revoke(&self.egress, configured, &login, token, timeout).await
+        let client = grant.map_or(Client::App, Client::of);
+        revoke(&self.egress, configured, &login, client, token, timeout).await
+    }
+}
+
+/// A connection is deleted whatever its provider says: what became of the grant is told to the operator.
+fn told(connection: &Connection, outcome: &'static str) {
+    metrics::counter!(
+        "crosswalk_grants_revoked_total",
+        "provider" => connection.provider.clone(),
+        "outcome" => outcome,
+    )
+    .increment(1);
+    if outcome == "ended" {
+        tracing::info!(connection = %connection.id, "the grant of a deleted connection was ended at its provider");
+    } else {
+        tracing::warn!(
+            connection = %connection.id,
+            provider = %connection.provider,
+            outcome,
+            "the grant of a deleted connection may live on at its provider: the customer can end it there"
+        );
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use model::ConnectionId;
 use serde_json::Value;
 use store::{Connection, Tenant};
 
 use crate::Providers;
 use crate::call::{Call, CallError};
+use crate::metadata::{MetadataKey, key};
 
 /// A list of objects and when it was read, ms since 1970.
 pub(crate) struct CachedObjects {
@@ -16,7 +16,7 @@ pub(crate) struct CachedObjects {
 }
 
 /// Lists of objects remembered on this node; an org of a thousand objects takes about 300 KiB.
-pub(crate) type ObjectCache = moka::sync::Cache<ConnectionId, Arc<CachedObjects>>;
+pub(crate) type ObjectCache = moka::sync::Cache<MetadataKey, Arc<CachedObjects>>;
 
 impl Providers {
     /// The objects that the connection's user sees, as the document maps the provider's list; remembered as long as
@@ -29,7 +29,7 @@ impl Providers {
         let inner = &self.inner;
         let now_ms = inner.clock.now_ms();
         let ttl_ms = inner.settings.limits.metadata_ttl_ms;
-        if let Some(cached) = inner.objects.get(&connection.id)
+        if let Some(cached) = inner.objects.get(&key(connection, ""))
             && (0..ttl_ms).contains(&now_ms.saturating_sub(cached.read_at_ms))
         {
             return Ok(Arc::clone(&cached.objects));
@@ -48,7 +48,7 @@ impl Providers {
         }
         let objects = Arc::new(document.objects(&reply.value())?);
         inner.objects.insert(
-            connection.id.clone(),
+            key(connection, ""),
             Arc::new(CachedObjects {
                 objects: Arc::clone(&objects),
                 read_at_ms: now_ms,

@@ -11,7 +11,10 @@ use crate::connections::scope;
 use crate::database::{DatabaseError, Row, Scope, arguments};
 use crate::sealing::Place;
 use crate::store::{hash, hex};
-use crate::{Authorization, ConnectSession, NewAuthorization, NewConnectSession, Store, StoreError, Tenant};
+use crate::{
+    Authorization, ConnectOutcome, ConnectProgress, ConnectSession, NewAuthorization, NewConnectSession,
+    Store, StoreError, Tenant,
+};
 
 /// What a link token begins with, so that a scanner finds a leaked one.
 const LINK_PREFIX: &str = "cw_link_";
@@ -23,7 +26,7 @@ const PRESENTED_MAX_BYTES: usize = 1_024;
 macro_rules! columns {
     () => {
         "id, tenant_id, provider, environment, login_url, is_environment_open, external_id, scopes, return_to, \
-         connection_id, expires_at_ms, (SELECT name FROM tenants WHERE tenants.id = connect_sessions.tenant_id) AS tenant_name"
+         connection_id, allow_account_change, opener_origin, expires_at_ms, (SELECT name FROM tenants WHERE tenants.id = connect_sessions.tenant_id) AS tenant_name"
     };
 }
 
@@ -46,6 +49,8 @@ fn read(row: &Row) -> Result<ConnectSession, StoreError> {
             .map(|id| ConnectionId::parse(&id))
             .transpose()
             .map_err(corrupt)?,
+        allow_account_change: row.integer("allow_account_change")? != 0,
+        opener_origin: row.optional_text("opener_origin")?,
         expires_at_ms: row.integer("expires_at_ms")?,
     })
 }
@@ -85,6 +90,7 @@ impl Store {
         check_text("login_url", &new.login_url, URL_MAX_CHARS)?;
         check_optional("external_id", new.external_id.as_deref(), KEY_MAX_CHARS)?;
         check_optional("return_to", new.return_to.as_deref(), URL_MAX_CHARS)?;
+        check_optional("opener_origin", new.opener_origin.as_deref(), URL_MAX_CHARS)?;
         if let Some(id) = &new.connection_id
             && self.connection(tenant, id).await?.provider != new.provider
         {
@@ -96,8 +102,9 @@ impl Store {
             "DELETE FROM connect_sessions WHERE tenant_id = $1 AND expires_at_ms < {now_ms} - 86400000";
         let sql = concat!(
             "INSERT INTO connect_sessions (id, tenant_id, provider, environment, login_url, external_id, scopes, \
-             return_to, connection_id, link_hash, created_at_ms, expires_at_ms, is_environment_open) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {now_ms}, {now_ms} + $11, $12) RETURNING ",
+             return_to, connection_id, link_hash, created_at_ms, expires_at_ms, is_environment_open, \
+             allow_account_change, opener_origin) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {now_ms}, {now_ms} + $11, $12, $13, $14) RETURNING ",
             columns!()
         );
         let tenant_argument = arguments![tenant.id().as_str()];
@@ -114,6 +121,8 @@ impl Store {
             hash(link_token.expose()),
             ttl(ttl_ms),
             i64::from(new.is_environment_open),
+            i64::from(new.allow_account_change),
+            new.opener_origin,
         ];
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
         let create = async move {
@@ -213,9 +222,11 @@ impl Store {
                     AND authorization_used_at_ms IS NOT NULL AND renewed_at_ms IS NULL RETURNING id";
         let copy = concat!(
             "INSERT INTO connect_sessions (id, tenant_id, provider, environment, login_url, is_environment_open, \
-             external_id, scopes, return_to, connection_id, link_hash, created_at_ms, expires_at_ms) \
+             external_id, scopes, return_to, connection_id, allow_account_change, opener_origin, link_hash, \
+             created_at_ms, expires_at_ms) \
              SELECT $2, tenant_id, provider, environment, login_url, is_environment_open, external_id, scopes, \
-             return_to, connection_id, $3, {now_ms}, {now_ms} + $4 FROM connect_sessions WHERE id = $1 RETURNING ",
+             return_to, connection_id, allow_account_change, opener_origin, $3, {now_ms}, {now_ms} + $4 \
+             FROM connect_sessions WHERE id = $1 RETURNING ",
             columns!()
         );
         let marked = arguments![session.id.as_str()];
@@ -237,6 +248,63 @@ impl Store {
         };
         let rows = self.detached(Vec::new(), renew).await?;
         Ok((rows.first().map_or(Err(StoreError::NotFound), read)?, link_token))
+    }
+
+    /// How far the journey of a link has come, used or not, until the link is swept a day later.
+    pub async fn connect_progress(&self, link_token: &str) -> Result<ConnectProgress, StoreError> {
+        if link_token.len() > PRESENTED_MAX_BYTES || !link_token.starts_with(LINK_PREFIX) {
+            return Err(StoreError::NotFound);
+        }
+        // A callback that was taken and ended in nothing, as one in another browser does, is over after a minute too.
+        let sql = concat!(
+            "SELECT CASE WHEN used_at_ms IS NULL THEN 0 ELSE 1 END AS is_begun, outcome, outcome_connection_id, \
+             CASE WHEN outcome IS NOT NULL OR (used_at_ms IS NULL AND expires_at_ms <= {now_ms}) \
+             OR (authorization_used_at_ms IS NULL AND authorization_expires_at_ms <= {now_ms}) \
+             OR authorization_used_at_ms <= {now_ms} - 60000 THEN 1 ELSE 0 END AS is_over, ",
+            columns!(),
+            " FROM connect_sessions WHERE link_hash = $1"
+        );
+        let rows = self
+            .inner
+            .database
+            .read(&Scope::Operator, sql, arguments![hash(link_token)])
+            .await?;
+        let row = rows.first().ok_or(StoreError::NotFound)?;
+        let corrupt = || StoreError::Corrupt {
+            what: "connect session",
+        };
+        let outcome = row.optional_text("outcome")?;
+        let connection_id = row.optional_text("outcome_connection_id")?;
+        Ok(ConnectProgress {
+            session: read(row)?,
+            is_begun: row.integer("is_begun")? != 0,
+            is_over: row.integer("is_over")? != 0,
+            outcome: outcome
+                .map(|text| ConnectOutcome::parse(&text).ok_or_else(corrupt))
+                .transpose()?,
+            connection_id: connection_id
+                .map(|id| ConnectionId::parse(&id).map_err(|_| corrupt()))
+                .transpose()?,
+        })
+    }
+
+    /// Remembers how a journey ended; the first ending stays.
+    pub async fn settle_connect_session(
+        &self,
+        session: &ConnectSession,
+        outcome: ConnectOutcome,
+        connection: Option<&ConnectionId>,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE connect_sessions SET outcome = $2, outcome_connection_id = $3 \
+                   WHERE id = $1 AND outcome IS NULL RETURNING id";
+        let arguments = arguments![
+            session.id.as_str(),
+            outcome.as_str(),
+            connection.map(ConnectionId::as_str),
+        ];
+        let database = self.inner.database.clone();
+        let settle = async move { database.write(&Scope::Operator, sql, arguments).await };
+        self.detached(Vec::new(), settle).await.map(|_| ())
     }
 
     /// Takes the OAuth transaction of a callback, once. An unknown, used or expired state and a wrong browser are all

@@ -9,12 +9,13 @@ use zeroize::Zeroizing;
 use crate::changes::Topic;
 use crate::checks::{KEY_MAX_CHARS, URL_MAX_CHARS, check_optional, check_text, read_list, write_list};
 use crate::database::{DatabaseError, Row, Scope, arguments};
+use crate::grants::{GrantToSeal, OpenedGrant};
 use crate::sealer::Sealer;
 use crate::sealing::Place;
 use crate::witness::Seen;
 use crate::{
-    Connection, ConnectionFilter, ConnectionState, NewCredentials, Store, StoreError, Tenant, Tokens,
-    VersionedTokens,
+    Connection, ConnectionChange, ConnectionFilter, ConnectionFlow, ConnectionOrder, ConnectionState,
+    CredentialTerms, Grant, NewCredentials, Store, StoreError, Tenant, Tokens, VersionedTokens,
 };
 
 /// Most connections of one list call.
@@ -24,8 +25,25 @@ const ATTEMPTS: usize = 5;
 
 macro_rules! columns {
     () => {
-        "id, provider, environment, login_url, external_id, state, state_reason, instance_url, account_id, user_id, \
-         scopes, api_version, token_version, access_expires_at_ms, created_at_ms, updated_at_ms"
+        "id, provider, environment, login_url, external_id, flow, state, state_reason, paused_at_ms, instance_url, \
+         account_id, user_id, scopes, api_version, token_version, access_expires_at_ms, last_refreshed_at_ms, \
+         created_at_ms, updated_at_ms"
+    };
+}
+
+/// What a list of connections begins with: each condition holds, or is not asked for.
+macro_rules! listed {
+    () => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM connections WHERE tenant_id = $1 AND ($3 IS NULL OR provider = $3) \
+             AND ($4 IS NULL OR external_id = $4) AND ($5 IS NULL OR state = $5) \
+             AND ($7 IS NULL OR environment = $7) \
+             AND ($8 IS NULL OR lower(external_id) LIKE lower($8) ESCAPE '!' \
+             OR lower(account_id) LIKE lower($8) ESCAPE '!' OR lower(instance_url) LIKE lower($8) ESCAPE '!' \
+             OR lower(instance_url) LIKE 'https://' || lower($8) ESCAPE '!')"
+        )
     };
 }
 
@@ -34,6 +52,8 @@ macro_rules! columns {
 struct ToSeal<'a> {
     access_token: &'a str,
     refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<GrantToSeal<'a>>,
 }
 
 /// The same, read.
@@ -41,6 +61,8 @@ struct ToSeal<'a> {
 struct Opened {
     access_token: Secret,
     refresh_token: Option<Secret>,
+    #[serde(default)]
+    grant: Option<OpenedGrant>,
 }
 
 fn place<'a>(tenant: &'a TenantId, id: &'a ConnectionId, version: i64) -> Place<'a> {
@@ -60,10 +82,12 @@ pub(crate) async fn seal_tokens(
     id: &ConnectionId,
     version: i64,
     tokens: &Tokens,
+    grant: Option<&Grant>,
 ) -> Result<Vec<u8>, StoreError> {
     let plain = ToSeal {
         access_token: tokens.access_token.expose(),
         refresh_token: tokens.refresh_token.as_ref().map(Secret::expose),
+        grant: grant.map(Grant::to_seal),
     };
     let plain = serde_json::to_vec(&plain)
         .map(Zeroizing::new)
@@ -71,20 +95,23 @@ pub(crate) async fn seal_tokens(
     sealer.seal(&place(tenant, id, version), &plain).await
 }
 
-/// Opens the tokens of one version of one connection.
+/// Opens the tokens of one version of one connection, and what gets new ones where no refresh token does.
 pub(crate) async fn open_tokens(
     sealer: &Sealer,
     tenant: &TenantId,
     id: &ConnectionId,
     version: i64,
     sealed: &[u8],
-) -> Result<Tokens, StoreError> {
+) -> Result<(Tokens, Option<Grant>), StoreError> {
+    let corrupt = || StoreError::Corrupt { what: "token" };
     let plain = sealer.open("token", &place(tenant, id, version), sealed).await?;
-    let opened: Opened = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt { what: "token" })?;
-    Ok(Tokens {
+    let opened: Opened = serde_json::from_slice(&plain).map_err(|_| corrupt())?;
+    let grant = opened.grant.map(|grant| grant.read().ok_or_else(corrupt));
+    let tokens = Tokens {
         access_token: opened.access_token,
         refresh_token: opened.refresh_token,
-    })
+    };
+    Ok((tokens, grant.transpose()?))
 }
 
 /// What the witness is told of new tokens.
@@ -114,8 +141,12 @@ fn read(row: &Row) -> Result<Connection, StoreError> {
         environment: row.text("environment")?,
         login_url: row.text("login_url")?,
         external_id: row.optional_text("external_id")?,
+        flow: ConnectionFlow::parse(&row.text("flow")?).ok_or(StoreError::Corrupt {
+            what: "connection flow",
+        })?,
         state: read_state(row)?,
         state_reason: row.optional_text("state_reason")?,
+        paused_at_ms: row.optional_integer("paused_at_ms")?,
         instance_url: row.optional_text("instance_url")?,
         account_id: row.optional_text("account_id")?,
         user_id: row.optional_text("user_id")?,
@@ -123,9 +154,34 @@ fn read(row: &Row) -> Result<Connection, StoreError> {
         api_version: row.optional_text("api_version")?,
         token_version: row.integer("token_version")?,
         access_expires_at_ms: row.optional_integer("access_expires_at_ms")?,
+        last_refreshed_at_ms: row.optional_integer("last_refreshed_at_ms")?,
         created_at_ms: row.integer("created_at_ms")?,
         updated_at_ms: row.integer("updated_at_ms")?,
     })
+}
+
+fn flow_of(terms: &CredentialTerms) -> ConnectionFlow {
+    terms
+        .grant
+        .as_ref()
+        .map_or(ConnectionFlow::AuthorizationCode, Grant::flow)
+}
+
+fn same_external_id() -> StoreError {
+    StoreError::conflict("another connection has the same external_id")
+}
+
+/// The pattern of texts that begin so; `!` makes a letter stand for itself.
+fn beginning(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 1);
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
 }
 
 fn key(tenant: &Tenant, id: &ConnectionId) -> String {
@@ -215,7 +271,7 @@ impl Store {
         rows.first().map_or(Err(StoreError::NotFound), read_id)
     }
 
-    /// Connections of the tenant by id, those after `after`, at most `limit` (and 1,000).
+    /// Connections of the tenant, those after `after` in the filter's order, at most `limit` (and 1,000).
     pub async fn list_connections(
         &self,
         tenant: &Tenant,
@@ -223,21 +279,35 @@ impl Store {
         after: Option<&ConnectionId>,
         limit: u32,
     ) -> Result<Vec<Connection>, StoreError> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM connections WHERE tenant_id = $1 AND id > $2 \
-             AND ($3 IS NULL OR provider = $3) AND ($4 IS NULL OR external_id = $4) AND ($5 IS NULL OR state = $5) \
-             ORDER BY id LIMIT $6"
+        let by_id = concat!(listed!(), " AND id > $2 ORDER BY id LIMIT $6");
+        let oldest_first = concat!(
+            listed!(),
+            " AND ($9 IS NULL OR created_at_ms > $9 OR (created_at_ms = $9 AND id > $2)) \
+             ORDER BY created_at_ms, id LIMIT $6"
         );
-        let arguments = arguments![
+        let newest_first = concat!(
+            listed!(),
+            " AND ($9 IS NULL OR created_at_ms < $9 OR (created_at_ms = $9 AND id < $2)) \
+             ORDER BY created_at_ms DESC, id DESC LIMIT $6"
+        );
+        let mut arguments = arguments![
             tenant.id().as_str(),
             after.map_or("", ConnectionId::as_str),
             filter.provider,
             filter.external_id,
             filter.state.map(ConnectionState::as_str),
             i64::from(limit.min(LIST_MAX)),
+            filter.environment,
+            filter.search.as_deref().map(beginning),
         ];
+        let sql = match filter.order {
+            ConnectionOrder::Id => by_id,
+            ConnectionOrder::OldestFirst => oldest_first,
+            ConnectionOrder::NewestFirst => newest_first,
+        };
+        if filter.order != ConnectionOrder::Id {
+            arguments.push(filter.after_created_at_ms.into());
+        }
         self.inner
             .database
             .read(&scope(tenant), sql, arguments)
@@ -245,6 +315,40 @@ impl Store {
             .iter()
             .map(read)
             .collect()
+    }
+
+    /// Changes what a tenant may change of a connection. An external id that another connection has is a conflict.
+    pub async fn change_connection(
+        &self,
+        tenant: &Tenant,
+        id: &ConnectionId,
+        change: ConnectionChange,
+    ) -> Result<Connection, StoreError> {
+        let external_id = change.external_id.as_ref().and_then(Option::as_deref);
+        check_optional("external_id", external_id, KEY_MAX_CHARS)?;
+        // The time of a pause is that of the first one.
+        let sql = concat!(
+            "UPDATE connections SET external_id = CASE WHEN $3 = 1 THEN $4 ELSE external_id END, \
+             paused_at_ms = CASE $5 WHEN 1 THEN COALESCE(paused_at_ms, {now_ms}) WHEN 0 THEN NULL ELSE paused_at_ms END, \
+             updated_at_ms = {now_ms} WHERE tenant_id = $1 AND id = $2 RETURNING ",
+            columns!()
+        );
+        let arguments = arguments![
+            tenant.id().as_str(),
+            id.as_str(),
+            i64::from(change.external_id.is_some()),
+            external_id,
+            change.paused.map_or(-1, i64::from),
+        ];
+        let (database, scope) = (self.inner.database.clone(), scope(tenant));
+        let update = async move {
+            match database.write(&scope, sql, arguments).await {
+                Err(DatabaseError::Duplicate) => Err(same_external_id()),
+                other => other.map_err(StoreError::from),
+            }
+        };
+        let rows = self.detached(vec![topic(id)], update).await?;
+        rows.first().map_or(Err(StoreError::NotFound), read)
     }
 
     /// Forgets a connection, its tokens and its overrides.
@@ -278,7 +382,21 @@ impl Store {
         tenant: &Tenant,
         new: NewCredentials,
     ) -> Result<Connection, StoreError> {
+        self.save_credentials_on(tenant, new, &CredentialTerms::default())
+            .await
+    }
+
+    /// As [`Store::save_new_credentials`], with what gets new tokens without a person, or for another account than before.
+    pub async fn save_credentials_on(
+        &self,
+        tenant: &Tenant,
+        new: NewCredentials,
+        terms: &CredentialTerms,
+    ) -> Result<Connection, StoreError> {
         check(&new)?;
+        if let Some(grant) = &terms.grant {
+            grant.check()?;
+        }
         for _ in 0..ATTEMPTS {
             let existing = match (&new.connection_id, &new.external_id) {
                 (Some(id), _) => Some(id.clone()),
@@ -292,8 +410,8 @@ impl Store {
                 (None, None) => None,
             };
             let saved = match existing {
-                Some(id) => self.reconnect(tenant, id, new.clone()).await?,
-                None => self.create_connection(tenant, new.clone()).await?,
+                Some(id) => self.reconnect(tenant, id, new.clone(), terms).await?,
+                None => self.create_connection(tenant, new.clone(), terms).await?,
             };
             if let Some(connection) = saved {
                 return Ok(connection);
@@ -309,14 +427,16 @@ impl Store {
         &self,
         tenant: &Tenant,
         new: NewCredentials,
+        terms: &CredentialTerms,
     ) -> Result<Option<Connection>, StoreError> {
         let id = ConnectionId::generate(&*self.inner.random);
-        let sealed = seal_tokens(&self.inner.sealer, tenant.id(), &id, 1, &new.tokens).await?;
+        let grant = terms.grant.as_ref();
+        let sealed = seal_tokens(&self.inner.sealer, tenant.id(), &id, 1, &new.tokens, grant).await?;
         let sql = concat!(
             "INSERT INTO connections (id, tenant_id, provider, environment, login_url, external_id, state, \
              instance_url, account_id, user_id, scopes, token_version, sealed_tokens, access_expires_at_ms, \
-             refresh_fence, tokens_saved_at_ms, created_at_ms, updated_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8, $9, $10, 1, $11, $12, 0, {now_ms}, {now_ms}, {now_ms}) \
+             refresh_fence, tokens_saved_at_ms, created_at_ms, updated_at_ms, flow) \
+             VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8, $9, $10, 1, $11, $12, 0, {now_ms}, {now_ms}, {now_ms}, $13) \
              RETURNING ",
             columns!()
         );
@@ -333,6 +453,7 @@ impl Store {
             write_list(&new.scopes)?,
             sealed,
             new.access_expires_at_ms,
+            flow_of(terms).as_str(),
         ];
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
         let (witness, own) = (Arc::clone(&self.inner.witness), id.clone());
@@ -359,12 +480,15 @@ impl Store {
         tenant: &Tenant,
         id: ConnectionId,
         new: NewCredentials,
+        terms: &CredentialTerms,
     ) -> Result<Option<Connection>, StoreError> {
         let now = self.load_connection(tenant, &id).await?;
         if now.provider != new.provider {
             return Err(StoreError::conflict("the connection belongs to another provider"));
         }
-        if now.account_id.is_some() && new.account_id.is_some() && now.account_id != new.account_id {
+        let is_another =
+            now.account_id.is_some() && new.account_id.is_some() && now.account_id != new.account_id;
+        if is_another && !terms.allow_account_change {
             return Err(StoreError::conflict(
                 "the authorization is for another account than the one this connection belongs to",
             ));
@@ -375,6 +499,7 @@ impl Store {
             &id,
             now.token_version + 1,
             &new.tokens,
+            terms.grant.as_ref(),
         )
         .await?;
         let sql = concat!(
@@ -384,9 +509,9 @@ impl Store {
              token_version = token_version + 1, sealed_tokens = $11, access_expires_at_ms = $12, \
              refresh_owner = NULL, refresh_lease_until_ms = NULL, refresh_intent_at_ms = NULL, \
              refresh_fence = refresh_fence + 1, tokens_saved_at_ms = {now_ms}, refused_age_ms = NULL, \
-             learned_lifetime_ms = NULL, updated_at_ms = {now_ms} \
+             learned_lifetime_ms = NULL, updated_at_ms = {now_ms}, flow = $13 \
              WHERE tenant_id = $1 AND id = $2 AND token_version = $3 \
-             AND (account_id IS NULL OR $8 IS NULL OR account_id = $8) RETURNING ",
+             AND (account_id IS NULL OR $8 IS NULL OR account_id = $8 OR $14 = 1) RETURNING ",
             columns!()
         );
         let arguments = arguments![
@@ -402,6 +527,8 @@ impl Store {
             write_list(&new.scopes)?,
             sealed,
             new.access_expires_at_ms,
+            flow_of(terms).as_str(),
+            i64::from(terms.allow_account_change),
         ];
         let (database, scope) = (self.inner.database.clone(), scope(tenant));
         let (witness, own) = (Arc::clone(&self.inner.witness), id.clone());
@@ -410,9 +537,7 @@ impl Store {
             // A new grant: what was seen of the old one says nothing of its tokens, from this moment on.
             witness.begin(&own, None).await;
             match database.write(&scope, sql, arguments).await {
-                Err(DatabaseError::Duplicate) => Err(StoreError::conflict(
-                    "another connection has the same external_id",
-                )),
+                Err(DatabaseError::Duplicate) => Err(same_external_id()),
                 Err(error) => Err(StoreError::from(error)),
                 Ok(rows) => {
                     if !rows.is_empty() {
@@ -465,9 +590,11 @@ impl Store {
         let row = rows.first().ok_or(StoreError::NotFound)?;
         let version = row.integer("token_version")?;
         let sealed = row.bytes("sealed_tokens")?;
+        let (tokens, grant) = open_tokens(&self.inner.sealer, tenant.id(), id, version, &sealed).await?;
         Ok(Arc::new(VersionedTokens {
-            tokens: open_tokens(&self.inner.sealer, tenant.id(), id, version, &sealed).await?,
+            tokens,
             version,
+            grant,
             instance_url: row.optional_text("instance_url")?,
             access_expires_at_ms: row.optional_integer("access_expires_at_ms")?,
             saved_at_ms: row.integer("tokens_saved_at_ms")?,

@@ -27,6 +27,7 @@ mod connections;
 mod database;
 mod error;
 mod events;
+mod grants;
 mod idempotency;
 mod key_service;
 mod keyring;
@@ -53,16 +54,17 @@ pub use audit::{AuditEntry, NewAuditEntry};
 pub use callers::{Caller, Operator, Tenant, TenantCaller};
 pub use error::{AuthenticationError, StoreError};
 pub use events::{EVENT_TYPES, Event, EventFilter, NewEvent};
+pub use grants::{ConnectionFlow, Grant, OwnClient};
 pub use idempotency::HeldKey;
 pub use key_service::{KeyFuture, KeyService, KeyServiceError, MasterKey, MasterKeys};
 pub use keyring::{GenerationUse, Keyring, MasterKeyUse, Rotation, RotationStep};
 pub use leases::{Lease, LeaseOutcome};
 pub use records::{
-    ApiKeyRecord, Authorization, ConnectSession, Connection, ConnectionFilter, ConnectionState,
-    IdempotencyClaim, IdempotencyOutcome, IdempotencyRequest, IdleGrant, MappingOverride, MappingSession,
-    NewApiKey, NewAuthorization, NewConnectSession, NewCredentials, NewMappingSession, OverrideLevel,
-    OverrideVersion, Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens,
-    VersionedTokens,
+    ApiKeyRecord, Authorization, ConnectOutcome, ConnectProgress, ConnectSession, Connection,
+    ConnectionChange, ConnectionFilter, ConnectionOrder, ConnectionState, CredentialTerms, IdempotencyClaim,
+    IdempotencyOutcome, IdempotencyRequest, IdleGrant, MappingOverride, MappingSession, NewApiKey,
+    NewAuthorization, NewConnectSession, NewCredentials, NewMappingSession, OverrideLevel, OverrideVersion,
+    Readiness, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, TenantRecord, Tokens, VersionedTokens,
 };
 pub use store::{Store, StoreConfig};
 pub use webhooks::{

@@ -36,6 +36,7 @@ const MIGRATIONS: &[Named] = migrations![
     8 "0008_environment_choice",
     9 "0009_webhooks",
     10 "0010_tenant_keys",
+    11 "0011_connection_flows",
     12 "0012_token_lifetimes",
     13 "0013_audit",
 ];

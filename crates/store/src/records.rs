@@ -5,6 +5,8 @@ use model::{
     ApiKeyId, ConnectSessionId, ConnectionId, MappingOverrideId, MappingSessionId, Secret, TenantId,
 };
 
+use crate::grants::{ConnectionFlow, Grant};
+
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantRecord {
@@ -109,10 +111,14 @@ pub struct Connection {
     pub login_url: String,
     /// The tenant's own id of the customer; one per tenant and provider.
     pub external_id: Option<String>,
+    /// How it gets its tokens.
+    pub flow: ConnectionFlow,
     /// How it is doing.
     pub state: ConnectionState,
     /// Why it is in this state.
     pub state_reason: Option<String>,
+    /// Since when the tenant has paused it, ms since 1970: the provider is not called, and the state stays as it was.
+    pub paused_at_ms: Option<i64>,
     /// The origin of the provider's API for this org.
     pub instance_url: Option<String>,
     /// The provider's id of the org.
@@ -127,6 +133,8 @@ pub struct Connection {
     pub token_version: i64,
     /// When the access token ends, ms since 1970, if known.
     pub access_expires_at_ms: Option<i64>,
+    /// When its tokens were last refreshed, ms since 1970.
+    pub last_refreshed_at_ms: Option<i64>,
     /// When it was created, ms since 1970.
     pub created_at_ms: i64,
     /// When it last changed, ms since 1970.
@@ -142,6 +150,44 @@ pub struct ConnectionFilter {
     pub external_id: Option<String>,
     /// Only in this state.
     pub state: Option<ConnectionState>,
+    /// Only in this environment.
+    pub environment: Option<String>,
+    /// Only where the external id, the account's id, the address of the API or its host begins so, in any letters' case.
+    pub search: Option<String>,
+    /// Which come first.
+    pub order: ConnectionOrder,
+    /// In an order by time: when the last connection of the page before was created, ms since 1970.
+    pub after_created_at_ms: Option<i64>,
+}
+
+/// Which connections come first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ConnectionOrder {
+    /// By id: no order that means anything.
+    #[default]
+    Id,
+    /// By their creation, the oldest first.
+    OldestFirst,
+    /// By their creation, the latest first.
+    NewestFirst,
+}
+
+/// What a tenant changes of a connection; nothing set changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConnectionChange {
+    /// The tenant's own id of the customer, or none.
+    pub external_id: Option<Option<String>>,
+    /// Whether the provider may be called.
+    pub paused: Option<bool>,
+}
+
+/// On what terms credentials are saved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CredentialTerms {
+    /// What gets new tokens, where no refresh token does.
+    pub grant: Option<Grant>,
+    /// A connection that is there may pass to another account.
+    pub allow_account_change: bool,
 }
 
 /// The credentials of a connection. Not serializable, and prints nothing.
@@ -166,6 +212,8 @@ pub struct VersionedTokens {
     pub tokens: Tokens,
     /// Their version.
     pub version: i64,
+    /// What gets new ones, where no refresh token does.
+    pub grant: Option<Grant>,
     /// The origin of the API that they are for.
     pub instance_url: Option<String>,
     /// When the access token ends, ms since 1970, if known.
@@ -174,6 +222,13 @@ pub struct VersionedTokens {
     pub saved_at_ms: i64,
     /// How long access tokens of this connection live, ms, learned from two refusals in a row at about the same age.
     pub learned_lifetime_ms: Option<i64>,
+}
+
+impl VersionedTokens {
+    /// Whether new ones can be had without a person.
+    pub const fn is_refreshable(&self) -> bool {
+        self.grant.is_some() || self.tokens.refresh_token.is_some()
+    }
 }
 
 /// What an authorization brought.
@@ -300,6 +355,10 @@ pub struct NewConnectSession {
     pub return_to: Option<String>,
     /// The connection to reconnect.
     pub connection_id: Option<ConnectionId>,
+    /// Whether that may pass to another account.
+    pub allow_account_change: bool,
+    /// The origin of the page that opens the link in a popup and may hear of the end; none for a whole page.
+    pub opener_origin: Option<String>,
 }
 
 /// A connect session.
@@ -325,8 +384,56 @@ pub struct ConnectSession {
     pub return_to: Option<String>,
     /// The connection to reconnect.
     pub connection_id: Option<ConnectionId>,
+    /// Whether that may pass to another account.
+    pub allow_account_change: bool,
+    /// The origin of the page that opens the link in a popup and may hear of the end; none for a whole page.
+    pub opener_origin: Option<String>,
     /// When the link stops working, ms since 1970, on the database's clock.
     pub expires_at_ms: i64,
+}
+
+/// How a journey that came back from the provider ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectOutcome {
+    /// The connection works.
+    Connected,
+    /// The person said no.
+    Denied,
+    /// It came to nothing for another reason.
+    Failed,
+}
+
+impl ConnectOutcome {
+    /// The name in the API and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Connected, Self::Denied, Self::Failed]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+    }
+}
+
+/// How far the journey of a link has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectProgress {
+    /// The session.
+    pub session: ConnectSession,
+    /// The link has been used: the browser was sent to the provider.
+    pub is_begun: bool,
+    /// Nothing more will come of it: the link, or the time at the provider, is over.
+    pub is_over: bool,
+    /// How it ended, once the browser came back.
+    pub outcome: Option<ConnectOutcome>,
+    /// The connection made or made anew.
+    pub connection_id: Option<ConnectionId>,
 }
 
 /// An authorization that is about to send the browser to the provider.

@@ -15,7 +15,8 @@ use crate::connections::{open_tokens, read_id, read_state, scope, seal_tokens, t
 use crate::database::{Argument, DatabaseError, Row, Scope, arguments};
 use crate::witness::Seen;
 use crate::{
-    IdleGrant, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, Store, StoreError, Tenant, Tokens,
+    ConnectionFlow, Grant, IdleGrant, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, Store,
+    StoreError, Tenant, Tokens,
 };
 
 /// Longest reason kept with a state.
@@ -144,18 +145,27 @@ impl Store {
         right: Right,
     ) -> Result<SaveOutcome, StoreError> {
         check_optional("instance_url", refreshed.instance_url.as_deref(), URL_MAX_CHARS)?;
-        let Some(refresh_token) = self.refresh_token_after(tenant, id, version, refreshed).await? else {
+        let Some((refresh_token, grant)) = self.kept_after(tenant, id, version, refreshed).await? else {
             return Ok(SaveOutcome::Superseded);
         };
         let tokens = Tokens {
             access_token: refreshed.tokens.access_token.clone(),
             refresh_token,
         };
-        let sealed = seal_tokens(&self.inner.sealer, tenant, id, version + 1, &tokens).await?;
+        let sealed = seal_tokens(
+            &self.inner.sealer,
+            tenant,
+            id,
+            version + 1,
+            &tokens,
+            grant.as_ref(),
+        )
+        .await?;
         let sql = "UPDATE connections SET sealed_tokens = $5, token_version = token_version + 1, state = 'active', \
                    state_reason = NULL, instance_url = COALESCE($6, instance_url), scopes = COALESCE($7, scopes), \
                    access_expires_at_ms = $8, refresh_owner = NULL, refresh_lease_until_ms = NULL, \
-                   refresh_intent_at_ms = NULL, updated_at_ms = {now_ms}, tokens_saved_at_ms = {now_ms}, \
+                   refresh_intent_at_ms = NULL, updated_at_ms = {now_ms}, last_refreshed_at_ms = {now_ms}, \
+                   tokens_saved_at_ms = {now_ms}, \
                    refused_age_ms = CASE WHEN $10 = 1 THEN {now_ms} - tokens_saved_at_ms ELSE refused_age_ms END, \
                    learned_lifetime_ms = CASE WHEN $10 = 1 AND {now_ms} - tokens_saved_at_ms >= $11 \
                        AND 10 * abs({now_ms} - tokens_saved_at_ms - refused_age_ms) <= refused_age_ms \
@@ -198,16 +208,17 @@ impl Store {
         })
     }
 
-    /// The refresh token that goes with refreshed tokens: the new one, else the stored one. Nothing if the stored
-    /// version is another by now.
-    async fn refresh_token_after(
+    /// The refresh token that goes with refreshed tokens (the new one, else the stored one), and what is presented in its
+    /// place by flows that have none. Nothing if the stored version is another by now.
+    async fn kept_after(
         &self,
         tenant: &TenantId,
         id: &ConnectionId,
         version: i64,
         refreshed: &Refreshed,
-    ) -> Result<Option<Option<model::Secret>>, StoreError> {
-        let sql = "SELECT token_version, sealed_tokens FROM connections WHERE tenant_id = $1 AND id = $2";
+    ) -> Result<Option<(Option<model::Secret>, Option<Grant>)>, StoreError> {
+        let sql =
+            "SELECT token_version, sealed_tokens, flow FROM connections WHERE tenant_id = $1 AND id = $2";
         let arguments = arguments![tenant.as_str(), id.as_str()];
         let rows = self
             .inner
@@ -218,14 +229,16 @@ impl Store {
         if row.integer("token_version")? != version {
             return Ok(None);
         }
-        if let Some(refresh_token) = &refreshed.tokens.refresh_token {
-            return Ok(Some(Some(refresh_token.clone())));
+        let new = refreshed.tokens.refresh_token.clone();
+        let has_grant = row.text("flow")? != ConnectionFlow::AuthorizationCode.as_str();
+        if new.is_some() && !has_grant {
+            return Ok(Some((new, None)));
         }
         let Some(sealed) = row.optional_bytes("sealed_tokens")? else {
-            return Ok(Some(None));
+            return Ok(Some((new, None)));
         };
-        let stored = open_tokens(&self.inner.sealer, tenant, id, version, &sealed).await?;
-        Ok(Some(stored.refresh_token))
+        let (stored, grant) = open_tokens(&self.inner.sealer, tenant, id, version, &sealed).await?;
+        Ok(Some((new.or(stored.refresh_token), grant)))
     }
 
     /// Ends a claim that brought no tokens; answers whether it was still the caller's.

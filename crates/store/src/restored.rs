@@ -70,6 +70,7 @@ impl Store {
         let sealed = row.bytes("sealed_tokens")?;
         let tokens = open_tokens(&self.inner.sealer, tenant, id, version, &sealed).await?;
         let is_behind = tokens
+            .0
             .refresh_token
             .is_some_and(|token| seen.outdates(id, version, &token));
         Ok(is_behind.then_some(version))

@@ -97,8 +97,7 @@ pub(crate) const SEALED_COLUMNS: &[SealedColumn] = &[
                WHERE id > $1 ORDER BY id LIMIT $2",
         key: RowKey::Id,
         reseal: Some(Reseal {
-            read: "SELECT tenant_id, secret_version AS version, sealed_secret AS sealed FROM webhook_endpoints \
-                   WHERE id = $1",
+            read: "SELECT tenant_id, secret_version AS version, sealed_secret AS sealed FROM webhook_endpoints WHERE id = $1",
             write: "UPDATE webhook_endpoints SET sealed_secret = $3 WHERE id = $1 AND sealed_secret = $2 RETURNING id",
         }),
     },

@@ -26,6 +26,21 @@ pub(crate) struct Reply {
 }
 
 impl Request {
+    /// A request with this method, and a JSON body if there is one.
+    pub(crate) fn new(method: &'static str, url: &str, body: Option<&serde_json::Value>) -> Self {
+        let request = Self {
+            method,
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: body.map(ToString::to_string),
+        };
+        if body.is_some() {
+            request.header("content-type", "application/json")
+        } else {
+            request
+        }
+    }
+
     pub(crate) fn get(url: &str) -> Self {
         Self {
             method: "GET",

@@ -427,17 +427,37 @@ fn connection_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
             ("provider", text()),
             ("environment", text()),
             ("external_id", text_or_null()),
+            (
+                "flow",
+                json!({"type": "string", "enum": ["authorization_code", "client_credentials", "jwt_bearer"],
+                    "description": "How it gets its tokens."}),
+            ),
             ("state", json!({"type": "string", "enum": states})),
             ("state_reason", text_or_null()),
+            (
+                "paused",
+                json!({"type": "boolean", "description": "Whether you paused it: the provider is not called."}),
+            ),
+            ("paused_at", instant_or_null()),
             ("instance_url", text_or_null()),
             ("account_id", text_or_null()),
             ("user_id", text_or_null()),
             ("scopes", texts()),
             ("api_version", text_or_null()),
+            (
+                "access_expires_at",
+                json!({"type": ["string", "null"], "format": "date-time", "description": "Null where the provider does not tell."}),
+            ),
+            ("last_refreshed_at", instant_or_null()),
             ("created_at", instant()),
             ("updated_at", instant()),
         ]),
     );
+    flow_schemas(put);
+    event_schemas(put);
+}
+
+fn event_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put(
         "Event",
         object(&[
@@ -501,6 +521,11 @@ fn connection_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
                     "connection_id",
                     json!({"type": "string", "description": "The connection to reconnect."}),
                 ),
+                (
+                    "allow_account_change",
+                    json!({"type": "boolean", "description": "Whether the connection may pass to another account than it belongs to; \
+                        false when left out."}),
+                ),
             ],
             &["provider"],
         ),
@@ -508,6 +533,106 @@ fn connection_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put(
         "ConnectSession",
         object(&[("id", text()), ("url", text()), ("expires_at", instant())]),
+    );
+}
+
+fn flow_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    let said = |kind: &str, text: &str| json!({"type": kind, "description": text});
+    put(
+        "NewConnection",
+        with_required(
+            &[
+                ("provider", text()),
+                (
+                    "flow",
+                    json!({"type": "string", "enum": ["client_credentials", "jwt_bearer"]}),
+                ),
+                ("environment", said("string", "`production` when left out.")),
+                (
+                    "login_host",
+                    said(
+                        "string",
+                        "The org's own login host, in environments that take one.",
+                    ),
+                ),
+                ("external_id", said("string", "Your own id of the customer.")),
+                ("connection_id", said("string", "The connection to be made anew.")),
+                (
+                    "allow_account_change",
+                    said(
+                        "boolean",
+                        "Whether that may pass to another account; false when left out.",
+                    ),
+                ),
+                (
+                    "client_id",
+                    said("string", "An app of your own; the gateway's when left out."),
+                ),
+                (
+                    "client_secret",
+                    said("string", "Of `client_credentials`, with `client_id`."),
+                ),
+                (
+                    "username",
+                    said(
+                        "string",
+                        "Of `jwt_bearer`: the user on whose behalf records are read and written.",
+                    ),
+                ),
+                (
+                    "private_key",
+                    said(
+                        "string",
+                        "Of `jwt_bearer`: PEM of an RSA key of 2048 to 4096 bits whose certificate the app has. Kept sealed, shown \
+                         never.",
+                    ),
+                ),
+            ],
+            &["provider", "flow"],
+        ),
+    );
+    put(
+        "ConnectionChange",
+        with_required(
+            &[
+                (
+                    "external_id",
+                    json!({"type": ["string", "null"], "description": "Your own id of the customer; null takes it away."}),
+                ),
+                (
+                    "paused",
+                    said(
+                        "boolean",
+                        "While it is true nothing is sent to the provider; the state stays as it is.",
+                    ),
+                ),
+            ],
+            &[],
+        ),
+    );
+    let error = object(&[
+        ("code", said("string", "As in a problem document.")),
+        ("detail", text()),
+        ("remedy", text()),
+        ("retryable", json!({"type": "boolean"})),
+    ]);
+    put(
+        "ConnectionTest",
+        object(&[
+            ("connection_id", text()),
+            (
+                "ok",
+                said("boolean", "Whether the provider answered the call as it should."),
+            ),
+            ("state", text()),
+            ("paused", json!({"type": "boolean"})),
+            (
+                "latency_ms",
+                said("integer", "Of the whole call, a refresh of the token included."),
+            ),
+            ("provider_status", json!({"type": ["integer", "null"]})),
+            ("error", json!({"anyOf": [error, {"type": "null"}]})),
+        ]),
     );
 }
 
@@ -592,32 +717,7 @@ fn admin_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put("ApiKey", object(&key));
     let with_secret: Vec<(&str, Value)> = key.into_iter().chain([("key", text())]).collect();
     put("ApiKeyWithSecret", object(&with_secret));
-    let grace = json!({"type": "integer", "minimum": 0, "maximum": 2_592_000, "default": 86_400,
-        "description": "How long the old key still works, s."});
-    put(
-        "KeyRotation",
-        json!({"type": "object", "additionalProperties": false, "properties": {"grace_s": grace}}),
-    );
-    put(
-        "AuditEntry",
-        object(&[
-            ("id", text()),
-            ("timestamp", instant()),
-            (
-                "actor",
-                json!({"type": "string", "description": "`operator`, or the id of an API key."}),
-            ),
-            (
-                "action",
-                json!({"type": "string", "description": "The operation's id in this document."}),
-            ),
-            ("path", text()),
-            ("subject", text_or_null()),
-            ("tenant_id", text_or_null()),
-            ("status", json!({"type": "integer"})),
-            ("request_id", text()),
-        ]),
-    );
+    super::audit::schemas(put);
     super::keyring::schemas(put);
 }
 

@@ -202,6 +202,17 @@ const CONNECTIONS: &[Parameter] = &[
         "text",
         "Only in this state: `pending`, `active`, `degraded`, `needs_reauth` or `revoked`.",
     ),
+    parameter("environment", "text", "Only in this environment."),
+    parameter(
+        "search",
+        "text",
+        "Only where the external id, the account's id, the address of the API or its host begins so, in any letters' case.",
+    ),
+    parameter(
+        "sort",
+        "text",
+        "`created_at` or `-created_at`; by id when left out.",
+    ),
 ];
 const EVENTS: &[Parameter] = &[
     parameter(
@@ -217,20 +228,7 @@ const EVENTS: &[Parameter] = &[
         "Only of this type, such as `connection.needs_reauth`.",
     ),
 ];
-const AUDIT: &[Parameter] = &[
-    parameter(
-        "limit",
-        "limit",
-        "Entries in a page: 100 unless told, 200 at most.",
-    ),
-    parameter("cursor", "text", "`next_cursor` of the page before."),
-];
-const ALL_AUDIT: &[Parameter] = &[
-    AUDIT[0],
-    AUDIT[1],
-    parameter("tenant_id", "text", "Only of this tenant."),
-];
-const TENANT: &[Parameter] = &[parameter(
+pub(super) const TENANT: &[Parameter] = &[parameter(
     "tenant_id",
     "required",
     "The tenant whose keys are meant.",
@@ -281,7 +279,7 @@ const UNIFIED: Details = Details {
     takes_connection: true,
     ..BASE
 };
-const CONNECTION: Details = Details {
+pub(super) const CONNECTION: Details = Details {
     tag: "Connections",
     ..BASE
 };
@@ -307,6 +305,7 @@ pub(super) fn details(id: &str) -> Details {
         .or_else(|| mappings(id))
         .or_else(|| connect(id))
         .or_else(|| admin(id))
+        .or_else(|| super::audit::details(id))
         .or_else(|| super::keyring::details(id))
         .or_else(|| service(id))
         .or_else(|| super::webhooks::details(id))
@@ -452,8 +451,37 @@ fn connections(id: &str) -> Option<Details> {
             success: Content::Schema("Connection"),
             ..CONNECTION
         },
+        "create_connection" => Details {
+            summary: "Connect an org without a browser",
+            description: "`client_credentials` and `jwt_bearer`, where the provider offers them. A token is asked for at once: when it \
+                          is refused nothing is stored, and the answer says what to change. With `connection_id`, or the `external_id` \
+                          of a connection that is there, that one is made anew. A flow with username and password is not offered.",
+            body: Content::Schema("NewConnection"),
+            status: "201",
+            success_text: "The connection.",
+            success: Content::Schema("Connection"),
+            ..CONNECTION
+        },
+        "change_connection" => Details {
+            summary: "Rename or pause a connection",
+            description: "A paused connection keeps its state and credentials. Calls for it answer 409 `connection_paused`; the \
+                          provider is not called.",
+            body: Content::Schema("ConnectionChange"),
+            success_text: "The connection.",
+            success: Content::Schema("Connection"),
+            ..CONNECTION
+        },
+        "test_connection" => Details {
+            summary: "Try whether a connection works",
+            description: "Makes one cheap call with the connection's credential, refreshing the token if it is over. What goes wrong \
+                          is told in the answer.",
+            success_text: "What came of it.",
+            success: Content::Schema("ConnectionTest"),
+            ..CONNECTION
+        },
         "delete_connection" => Details {
             summary: "Delete a connection and its credentials",
+            description: "The provider is asked to end the grant, in the background. The connection is deleted whatever it answers.",
             status: "204",
             success: Content::Nothing,
             ..CONNECTION
@@ -467,16 +495,6 @@ fn connections(id: &str) -> Option<Details> {
             query: EVENTS,
             success_text: "A page of events.",
             success: Content::List("Event"),
-            ..CONNECTION
-        },
-        "list_audit" => Details {
-            tag: "Events",
-            summary: "Who changed what of the tenant, the latest first",
-            description: "Every change through a management route, made or refused, by the tenant's keys or the operator. Kept \
-                          four hundred days.",
-            query: AUDIT,
-            success_text: "A page of entries.",
-            success: Content::List("AuditEntry"),
             ..CONNECTION
         },
         "get_connection_event" => Details {
@@ -706,23 +724,6 @@ fn admin(id: &str) -> Option<Details> {
             query: TENANT,
             status: "204",
             success: Content::Nothing,
-            ..ADMIN
-        },
-        "rotate_key" => Details {
-            summary: "Replace an API key",
-            description: "The answer is its successor, with the same name, scopes and end; `key` is shown this once. The old \
-                          key works for `grace_s` seconds more (a day unless told, thirty days at most; 0 ends it at once).",
-            query: TENANT,
-            body: Content::Schema("KeyRotation"),
-            status: "201",
-            success: Content::Schema("ApiKeyWithSecret"),
-            ..ADMIN
-        },
-        "list_all_audit" => Details {
-            summary: "Who changed what, the latest first",
-            description: "Every change through a management route, made or refused. Kept four hundred days.",
-            query: ALL_AUDIT,
-            success: Content::List("AuditEntry"),
             ..ADMIN
         },
         "list_providers" => Details {

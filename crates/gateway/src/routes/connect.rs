@@ -32,7 +32,7 @@ const EXTERNAL_ID_MAX_CHARS: usize = 255;
 /// Most scopes of one session.
 const SCOPES_MAX: usize = 64;
 /// Environment of a session that names none, unless the browser chooses another.
-const DEFAULT_ENVIRONMENT: &str = "production";
+pub(super) const DEFAULT_ENVIRONMENT: &str = "production";
 /// Largest form of the connect page, bytes.
 const FORM_MAX_BYTES: usize = 16 << 10;
 
@@ -47,6 +47,8 @@ struct NewSession {
     scopes: Vec<String>,
     return_to: Option<String>,
     connection_id: Option<String>,
+    #[serde(default)]
+    allow_account_change: bool,
 }
 
 pub(crate) async fn create_session(
@@ -81,6 +83,8 @@ pub(crate) async fn create_session(
         scopes: new.scopes,
         return_to,
         connection_id: reconnected.map(|connection| connection.id.clone()),
+        allow_account_change: new.allow_account_change,
+        opener_origin: None,
     };
     let (session, link) = app
         .store
@@ -377,7 +381,7 @@ fn address(app: &Gateway, link: &Secret) -> String {
     )
 }
 
-async fn reconnected(
+pub(super) async fn reconnected(
     app: &Gateway,
     call: &TenantCall,
     id: &str,
@@ -393,7 +397,7 @@ async fn reconnected(
     ))
 }
 
-fn check_external_id(external_id: &str) -> Result<(), Problem> {
+pub(super) fn check_external_id(external_id: &str) -> Result<(), Problem> {
     let length = external_id.chars().count();
     if (1..=EXTERNAL_ID_MAX_CHARS).contains(&length) && !external_id.chars().any(char::is_control) {
         return Ok(());

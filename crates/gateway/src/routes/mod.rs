@@ -7,6 +7,7 @@ pub(crate) mod connections;
 mod cookies;
 pub(crate) mod docs;
 pub(crate) mod events;
+pub(crate) mod grants;
 pub(crate) mod health;
 pub(crate) mod keyring;
 mod mapping_form;

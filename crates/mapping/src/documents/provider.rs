@@ -37,6 +37,8 @@ pub struct ProviderDocument {
     pub auth: Auth,
     /// Where data calls go.
     pub api: Api,
+    /// One cheap call that shows whether a connection works.
+    pub probe: Option<Probe>,
     /// How records are asked for.
     pub query: Option<Query>,
     /// Where a page of a reply holds what.
@@ -82,6 +84,27 @@ pub enum Flow {
     JwtBearer,
     /// A refresh token brought along.
     RefreshToken,
+}
+
+impl Flow {
+    /// The name in documents and in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::JwtBearer => "jwt_bearer",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+}
+
+/// What a flow without a browser needs to know. See [`ProviderDocument::assertion_audience`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerFlow {
+    /// The environments in which the provider offers it; empty means all.
+    pub environments: Vec<String>,
+    /// How long an assertion is good, s; of `jwt_bearer`.
+    pub lifetime_s: u64,
 }
 
 /// Where the client proves itself at the token endpoint.
@@ -131,6 +154,20 @@ pub struct Auth {
     pub token_expiry: TokenExpiry,
     /// What to tell the person, by the `error` of the authorize redirect.
     pub authorize_faults: BTreeMap<String, String>,
+    /// RFC 6749 §4.4, where the flows name it.
+    pub client_credentials: ServerFlow,
+    /// RFC 7523, where the flows name it.
+    pub jwt_bearer: ServerFlow,
+    /// What to tell a tenant whose credential was refused, by the `error_description`, or the `error`, of the token endpoint.
+    pub grant_faults: BTreeMap<String, String>,
+}
+
+/// One cheap call that needs the connection's credential and nothing of its data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// Path at the API's host; `{version}` stands for the connection's API version.
+    pub path: String,
 }
 
 /// Where data calls go.

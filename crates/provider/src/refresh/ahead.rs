@@ -152,7 +152,10 @@ impl Providers {
             let (tenant, id) = (grant.tenant, grant.connection_id);
             let connection = inner.store.connection(&tenant, &id).await;
             let tokens = inner.store.tokens_fresh(&tenant, &id).await;
-            if let (Ok(connection), Ok(tokens)) = (connection, tokens) {
+            // Credentials of a server's own do not end by being idle.
+            if let (Ok(connection), Ok(tokens)) = (connection, tokens)
+                && tokens.tokens.refresh_token.is_some()
+            {
                 due.push((tenant, connection, tokens));
             }
         }
@@ -167,8 +170,9 @@ impl Inner {
         let at_a_time = self.settings.limits.token_requests_max.max(1);
         let mut under_way = JoinSet::new();
         for (tenant, connection, tokens) in due {
-            // Without a refresh token a refresh could only end in blaming the connection, whose token may still be good.
-            if tokens.tokens.refresh_token.is_none() || !connection.state.is_usable() {
+            // What cannot be refreshed would only be blamed for it, while its token may still be good.
+            let is_left_alone = connection.paused_at_ms.is_some() || !connection.state.is_usable();
+            if is_left_alone || !tokens.is_refreshable() {
                 continue;
             }
             if under_way.len() >= at_a_time {

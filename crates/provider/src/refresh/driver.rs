@@ -8,14 +8,14 @@ use std::time::Duration;
 use mapping::{TokenFacts, TokenFault};
 use model::Secret;
 use store::{
-    Connection, Lease, LeaseOutcome, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, StoreError,
+    Connection, Grant, Lease, LeaseOutcome, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, StoreError,
     Tenant, Tokens, VersionedTokens,
 };
 use tokio::time::Instant;
 
 use super::flights::{Answer, Answering};
 use super::machine::{Command, Event, Machine, Outcome, Release};
-use super::token::{self, TokenReply, present_refresh_token};
+use super::token::{self, Client, TokenReply, present_refresh_token};
 use super::turns::Turn;
 use crate::Inner;
 use crate::settings::Configured;
@@ -23,6 +23,8 @@ use crate::settings::Configured;
 /// Longest wait for one statement of the store. A write that was cut off here and arrived nevertheless shows itself on
 /// the next try: the version has moved.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Why a connection needs a person when what was refused is no refresh token.
+const CREDENTIAL_REFUSED: &str = "credential_refused";
 /// Time kept free, besides the request's own, between the last look at the claim and its end.
 const SEND_MARGIN_MS: u64 = 3_000;
 
@@ -200,7 +202,7 @@ impl Driver {
             }
             Command::TripApp => {
                 tracing::error!(provider = %self.connection.provider, "the provider refuses our application");
-                self.inner.trips.trip(&self.connection.provider);
+                self.rest();
                 return Ran::Silently;
             }
             Command::Answer(outcome) => {
@@ -241,7 +243,7 @@ impl Driver {
             Ok(row) => {
                 let event = Event::Row {
                     version: row.version,
-                    refreshable: row.tokens.refresh_token.is_some(),
+                    refreshable: row.is_refreshable(),
                 };
                 self.row = Some(row);
                 event
@@ -323,8 +325,7 @@ impl Driver {
         let Some(claimed_at) = self.claimed_at else {
             return Event::Lapsed;
         };
-        let refresh_token = self.row.as_ref().and_then(|row| row.tokens.refresh_token.clone());
-        let Some(refresh_token) = refresh_token else {
+        let Some(row) = self.row.clone() else {
             return Event::NotSent;
         };
         let Ok(configured) = inner.settings.provider(&self.connection.provider) else {
@@ -346,31 +347,64 @@ impl Driver {
         if !may_send() {
             return Event::Lapsed;
         }
-        let reply = present_refresh_token(
-            &inner.egress,
-            configured,
-            &configured.token_origin(&self.connection.environment, &login),
-            &refresh_token,
-            timeout,
-            may_send,
-        )
-        .await;
+        let environment = &self.connection.environment;
+        let reply = match (&row.grant, &row.tokens.refresh_token) {
+            (Some(grant), _) => {
+                inner
+                    .present_grant(configured, environment, &login, grant, timeout, may_send)
+                    .await
+            }
+            (None, Some(refresh_token)) => {
+                present_refresh_token(
+                    &inner.egress,
+                    configured,
+                    &configured.token_origin(environment, &login),
+                    refresh_token,
+                    timeout,
+                    may_send,
+                )
+                .await
+            }
+            (None, None) => return Event::NotSent,
+        };
+        let has_own_client = row.grant.as_ref().is_some_and(Grant::has_own_client);
         match reply {
             TokenReply::Granted(facts) => self.granted(configured, facts),
-            TokenReply::Refused(TokenFault::Dead) => Event::RefusedDead,
-            TokenReply::Refused(TokenFault::Busy) => Event::RefusedBusy,
-            TokenReply::Refused(TokenFault::Misconfigured) => Event::RefusedMisconfigured,
+            TokenReply::Refused { fault, .. } => match fault {
+                TokenFault::Dead => Event::RefusedDead,
+                TokenFault::Busy => Event::RefusedBusy,
+                // A client of the tenant's own is for the tenant to correct.
+                TokenFault::Misconfigured if has_own_client => Event::RefusedDead,
+                TokenFault::Misconfigured => Event::RefusedMisconfigured,
+                TokenFault::Unavailable => Event::Unknown,
+            },
             TokenReply::NotSent(crate::egress::EgressError::Lapsed) => Event::Lapsed,
             TokenReply::NotSent(error) => {
                 tracing::warn!(connection = %self.connection.id, %error, "the token endpoint was not reached");
                 Event::NotSent
             }
-            TokenReply::Refused(TokenFault::Unavailable) => Event::Unknown,
             TokenReply::Unknown(what) => {
                 tracing::warn!(connection = %self.connection.id, what, "the outcome of a refresh is unknown");
                 Event::Unknown
             }
         }
+    }
+
+    /// After our application was refused. Where no person agreed to it, it is often one org that lacks it or its user: the
+    /// others are not made to wait.
+    fn rest(&self) {
+        if self.has_grant() {
+            let cooldown_ms = self.inner.settings.limits.refresh_cooldown_ms;
+            self.inner
+                .flights
+                .cool(&self.connection.id, Duration::from_millis(cooldown_ms));
+        } else {
+            self.inner.trips.trip(&self.connection.provider);
+        }
+    }
+
+    fn has_grant(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| row.grant.is_some())
     }
 
     fn granted(&mut self, configured: &Configured, facts: TokenFacts) -> Event {
@@ -441,7 +475,9 @@ impl Driver {
         if let Ok(login) = login {
             let timeout = Duration::from_millis(self.inner.settings.limits.token_request_ms);
             let login = configured.token_origin(&self.connection.environment, &login);
-            token::revoke(&self.inner.egress, configured, &login, token, timeout).await;
+            let grant = self.row.as_ref().and_then(|row| row.grant.as_ref());
+            let client = grant.map_or(Client::App, Client::of);
+            token::revoke(&self.inner.egress, configured, &login, client, token, timeout).await;
         }
     }
 
@@ -462,6 +498,11 @@ impl Driver {
     }
 
     async fn mark(&mut self, version: i64, fence: i64, reason: &str) -> Event {
+        let reason = if self.has_grant() {
+            CREDENTIAL_REFUSED
+        } else {
+            reason
+        };
         let store = self.inner.store.clone();
         let (tenant, id) = (self.tenant.clone(), self.connection.id.clone());
         match self

@@ -10,28 +10,73 @@ use http::{HeaderMap, Method};
 use mapping::{ClientAuthentication, TokenFacts, TokenFault};
 use model::Secret;
 use serde_json::Value;
+use store::Grant;
 
 use crate::USER_AGENT_TEXT;
 use crate::call::body_value;
 use crate::egress::{Egress, EgressError, Outbound};
+use crate::grants::TokenRefusal;
 use crate::hosts::Origin;
 use crate::paths::{escape_component, form_text};
 use crate::settings::Configured;
 
 /// Largest token reply read. They are below 4 KiB.
 const TOKEN_REPLY_MAX_BYTES: usize = 256 << 10;
+/// Longest `error` and `error_description` told, characters.
+const CODE_MAX_CHARS: usize = 64;
+const DESCRIPTION_MAX_CHARS: usize = 300;
 
 /// What is known after a token request.
 #[derive(Debug)]
 pub(crate) enum TokenReply {
     /// Tokens.
     Granted(TokenFacts),
-    /// A definite no, as the provider's document reads it.
-    Refused(TokenFault),
+    /// A definite no.
+    Refused {
+        /// What it means, as the provider's document reads it.
+        fault: TokenFault,
+        /// What was said.
+        refusal: Box<TokenRefusal>,
+    },
     /// Nothing was sent.
     NotSent(EgressError),
     /// Something was sent, and there is no usable answer.
     Unknown(&'static str),
+}
+
+/// Who proves itself at the token endpoint.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Client<'a> {
+    /// The operator's application.
+    App,
+    /// A client of the tenant's own, with its secret.
+    Own(&'a str, &'a Secret),
+    /// What is presented proves itself.
+    Nobody,
+}
+
+impl<'a> Client<'a> {
+    /// Who presents a grant.
+    pub(crate) const fn of(grant: &'a Grant) -> Self {
+        match grant {
+            Grant::ClientCredentials { client: Some(client) } => {
+                Self::Own(client.id.as_str(), &client.secret)
+            }
+            Grant::ClientCredentials { client: None } => Self::App,
+            Grant::JwtBearer { .. } => Self::Nobody,
+        }
+    }
+}
+
+/// One request to a token endpoint.
+pub(crate) struct TokenRequest<'a> {
+    pub(crate) egress: &'a Egress,
+    pub(crate) configured: &'a Configured,
+    /// The origin of the token endpoint.
+    pub(crate) login: &'a Origin,
+    pub(crate) client: Client<'a>,
+    pub(crate) fields: Vec<(&'a str, &'a str)>,
+    pub(crate) timeout: Duration,
 }
 
 /// Presents a refresh token. `may_send` is the last look at the claim before the first byte.
@@ -44,11 +89,18 @@ pub(crate) async fn present_refresh_token(
     may_send: impl FnOnce() -> bool + Send,
 ) -> TokenReply {
     // No `scope`: some providers refuse a refresh that names one, and none needs it.
-    let fields = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", refresh_token.expose()),
-    ];
-    post(egress, configured, login, &fields, timeout, may_send).await
+    let request = TokenRequest {
+        egress,
+        configured,
+        login,
+        client: Client::App,
+        fields: vec![
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose()),
+        ],
+        timeout,
+    };
+    request_token(request, may_send).await
 }
 
 /// Exchanges an authorization code.
@@ -61,13 +113,20 @@ pub(crate) async fn exchange_code(
     verifier: &Secret,
     timeout: Duration,
 ) -> TokenReply {
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", redirect_uri),
-        ("code_verifier", verifier.expose()),
-    ];
-    post(egress, configured, login, &fields, timeout, || true).await
+    let request = TokenRequest {
+        egress,
+        configured,
+        login,
+        client: Client::App,
+        fields: vec![
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", verifier.expose()),
+        ],
+        timeout,
+    };
+    request_token(request, || true).await
 }
 
 /// Asks the provider to end a grant. Answers whether it said yes.
@@ -75,6 +134,7 @@ pub(crate) async fn revoke(
     egress: &Egress,
     configured: &Configured,
     login: &Origin,
+    client: Client<'_>,
     token: &Secret,
     timeout: Duration,
 ) -> bool {
@@ -86,7 +146,10 @@ pub(crate) async fn revoke(
     let target = path.replace("{token}", &escaped);
     // Where the path names the token, it is what is deleted; it proves itself.
     let (method, (headers, body)) = if path == target {
-        (Method::POST, form(configured, &[("token", token.expose())]))
+        (
+            Method::POST,
+            form(configured, client, &[("token", token.expose())]),
+        )
     } else {
         (Method::DELETE, (HeaderMap::new(), Bytes::new()))
     };
@@ -103,15 +166,20 @@ pub(crate) async fn revoke(
     matches!(reply, Ok(reply) if reply.status.is_success())
 }
 
-async fn post(
-    egress: &Egress,
-    configured: &Configured,
-    login: &Origin,
-    fields: &[(&str, &str)],
-    timeout: Duration,
+/// Asks for tokens, once. `may_send` is the last look before the first byte.
+pub(crate) async fn request_token(
+    request: TokenRequest<'_>,
     may_send: impl FnOnce() -> bool + Send,
 ) -> TokenReply {
-    let (headers, body) = form(configured, fields);
+    let TokenRequest {
+        egress,
+        configured,
+        login,
+        client,
+        fields,
+        timeout,
+    } = request;
+    let (headers, body) = form(configured, client, &fields);
     let outbound = Outbound {
         origin: login,
         method: Method::POST,
@@ -145,12 +213,45 @@ fn classify(configured: &Configured, status: u16, body: &Value) -> TokenReply {
     }
     match configured.document.token_fault(status, body) {
         TokenFault::Unavailable => TokenReply::Unknown("the token endpoint is out of order"),
-        fault => TokenReply::Refused(fault),
+        fault => TokenReply::Refused {
+            fault,
+            refusal: Box::new(refusal(configured, status, body)),
+        },
     }
 }
 
-fn form(configured: &Configured, fields: &[(&str, &str)]) -> (HeaderMap, Bytes) {
+/// What was said, in plain characters only: it is shown to tenants.
+fn refusal(configured: &Configured, status: u16, body: &Value) -> TokenRefusal {
+    let plain = |name: &str, max_chars: usize| {
+        let text = body.get(name)?.as_str()?;
+        let plain = |character: &char| matches!(character, ' '..='~');
+        let text: String = text.chars().filter(plain).take(max_chars).collect();
+        Some(text).filter(|text| !text.trim().is_empty())
+    };
+    let (code, description) = (
+        plain("error", CODE_MAX_CHARS),
+        plain("error_description", DESCRIPTION_MAX_CHARS),
+    );
+    let explanation = configured
+        .document
+        .grant_fault(code.as_deref(), description.as_deref())
+        .map(str::to_owned);
+    TokenRefusal {
+        provider: configured.document.name.clone(),
+        status,
+        code,
+        description,
+        explanation,
+    }
+}
+
+fn form(configured: &Configured, client: Client<'_>, fields: &[(&str, &str)]) -> (HeaderMap, Bytes) {
     let app = &configured.app;
+    let (client_id, client_secret) = match client {
+        Client::App => (Some(app.client_id.as_str()), app.client_secret.as_ref()),
+        Client::Own(id, secret) => (Some(id), Some(secret)),
+        Client::Nobody => (None, None),
+    };
     let mut fields = fields.to_vec();
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -160,17 +261,18 @@ fn form(configured: &Configured, fields: &[(&str, &str)]) -> (HeaderMap, Bytes) 
     );
     headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
     let basic = configured.document.auth.client_authentication == ClientAuthentication::Basic;
-    match &app.client_secret {
-        Some(secret) if basic => {
-            if let Some(value) = basic_credentials(&app.client_id, secret) {
+    match (client_id, client_secret) {
+        (Some(client_id), Some(secret)) if basic => {
+            if let Some(value) = basic_credentials(client_id, secret) {
                 headers.insert(AUTHORIZATION, value);
             }
         }
-        Some(secret) => {
-            fields.push(("client_id", &app.client_id));
+        (Some(client_id), Some(secret)) => {
+            fields.push(("client_id", client_id));
             fields.push(("client_secret", secret.expose()));
         }
-        None => fields.push(("client_id", &app.client_id)),
+        (Some(client_id), None) => fields.push(("client_id", client_id)),
+        (None, _) => {}
     }
     (headers, Bytes::from(form_text(&fields)))
 }

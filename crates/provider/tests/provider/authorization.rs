@@ -21,6 +21,8 @@ async fn session(world: &World, reconnect: bool) -> (ConnectSession, String) {
         scopes: Vec::new(),
         return_to: None,
         connection_id: reconnect.then(|| world.connection.id.clone()),
+        allow_account_change: false,
+        opener_origin: None,
     };
     let (session, link) = world
         .store

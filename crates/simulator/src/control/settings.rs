@@ -67,6 +67,12 @@ pub(crate) struct Settings {
     pub(crate) login_host: bool,
     /// Run-as user of `client_credentials`; `null` = the admin.
     pub(crate) run_as_username: Option<String>,
+    /// The certificate uploaded to the app, PEM: whose assertions are taken; `null` = nobody's.
+    pub(crate) jwt_certificate: Option<String>,
+    /// Usernames that an administrator has admitted to the app; `null` = all.
+    pub(crate) jwt_users: Option<Vec<String>>,
+    /// The org is a sandbox: assertions are for test.salesforce.com.
+    pub(crate) sandbox: bool,
     /// Session life, milliseconds; slides with use.
     pub(crate) session_ttl_ms: i64,
     /// Life of an authorization code, milliseconds.

@@ -1,7 +1,8 @@
 //! OAuth 2.0 as Salesforce serves it: authorize pages, token endpoint, revocation, introspection, identity.
 //!
-//! Not here: `id_token` (no signing key), the JWT bearer and device grants (`unsupported_grant_type`), SAML.
+//! Not here: `id_token` (no signing key), the device grant (`unsupported_grant_type`), SAML.
 
+pub(crate) mod assertion;
 pub(crate) mod authorize;
 pub(crate) mod grants;
 pub(crate) mod introspect;

@@ -20,7 +20,7 @@ pub(crate) struct Session {
     pub(crate) client_id: String,
     /// Scopes.
     pub(crate) scope: Vec<String>,
-    /// The grant it came from; none for `client_credentials` and `password`.
+    /// The grant it came from; none for flows without a refresh token.
     pub(crate) grant: Option<u64>,
     /// Issue, Unix milliseconds.
     pub(crate) issued_ms: i64,

@@ -78,8 +78,9 @@ async fn open(
     version: i64,
     sealed: &[u8],
 ) -> Result<Secret, StoreError> {
-    let place = place(column, tenant, id, version);
-    let plain = sealer.open("webhook secret", &place, sealed).await?;
+    let plain = sealer
+        .open("webhook secret", &place(column, tenant, id, version), sealed)
+        .await?;
     let text = std::str::from_utf8(&plain).map_err(|_| StoreError::Corrupt {
         what: "webhook secret",
     })?;

@@ -155,11 +155,14 @@ impl Store {
         let (Some(first), Some(target)) = (deliveries.first(), target.first()) else {
             return Ok(None);
         };
-        let secrets = open_secrets(&self.inner.sealer, &first.tenant, endpoint, target).await;
-        let secrets = secrets.unwrap_or_else(|error| {
-            tracing::error!(%endpoint, %error, "the secret of a webhook endpoint cannot be read");
-            Vec::new()
-        });
+        let secrets = match open_secrets(&self.inner.sealer, &first.tenant, endpoint, target).await {
+            Err(error @ (StoreError::Seal { .. } | StoreError::Corrupt { .. })) => {
+                tracing::error!(%endpoint, %error, "the secret of a webhook endpoint cannot be read");
+                Vec::new()
+            }
+            // What cannot be had at this moment is claimed again when the lease is over.
+            secrets => secrets?,
+        };
         Ok(Some(WebhookBatch {
             url: target.text("url")?,
             secrets,

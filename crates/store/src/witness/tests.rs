@@ -55,7 +55,6 @@ async fn the_file_is_read_back_and_a_cut_line_says_nothing() {
 async fn the_file_does_not_grow_without_end() {
     let dir = tempfile::tempdir().unwrap();
     let id = ConnectionId::generate(&OsRandom);
-    let stale = i64::try_from(super::STALE_LINES_MAX).unwrap();
     let witness = Witness::open(None, Some(dir.path())).unwrap();
     let lines = || {
         std::fs::read_to_string(dir.path().join(FILE))
@@ -63,6 +62,7 @@ async fn the_file_does_not_grow_without_end() {
             .lines()
             .count()
     };
+    let stale = i64::try_from(super::STALE_LINES_MAX).unwrap();
     for version in 1..stale + 10 {
         witness
             .follow(&id, &Seen::new(&id, version, &token("token")))

@@ -31,6 +31,8 @@ fn new() -> NewConnectSession {
         scopes: vec!["api".to_owned()],
         return_to: Some("https://app.example/done".to_owned()),
         connection_id: None,
+        allow_account_change: false,
+        opener_origin: None,
     }
 }
 

@@ -3,8 +3,8 @@
 use model::{ConnectionId, OsRandom};
 use sqlx::{Connection as _, PgConnection, Row as _};
 use store::{
-    ConnectionFilter, IdempotencyClaim, IdempotencyRequest, NewConnectSession, NewCredentials,
-    NewMappingSession, OverrideLevel, RefreshRelease, Refreshed, StoreError, Tenant,
+    ConnectionChange, ConnectionFilter, IdempotencyClaim, IdempotencyRequest, NewConnectSession,
+    NewCredentials, NewMappingSession, OverrideLevel, RefreshRelease, Refreshed, StoreError, Tenant,
 };
 
 use crate::support::{World, connection, credentials, on_both_databases, tenant, tokens};
@@ -38,6 +38,8 @@ async fn answers(store: &store::Store, tenant: &Tenant, id: &ConnectionId) -> Ve
         scopes: Vec::new(),
         return_to: None,
         connection_id: Some(id.clone()),
+        allow_account_change: false,
+        opener_origin: None,
     };
     let page = NewMappingSession {
         connection_id: id.clone(),
@@ -49,6 +51,11 @@ async fn answers(store: &store::Store, tenant: &Tenant, id: &ConnectionId) -> Ve
         error(store.tokens(tenant, id).await),
         error(store.tokens_fresh(tenant, id).await),
         error(store.save_new_credentials(tenant, credentials).await),
+        error(
+            store
+                .change_connection(tenant, id, ConnectionChange::default())
+                .await,
+        ),
         error(store.claim_refresh(tenant, id, 1, "evil", 1_000).await),
         error(store.extend_refresh(tenant, id, 1, 1_000).await),
         error(store.save_refreshed(tenant, id, 1, 1, &refreshed).await),

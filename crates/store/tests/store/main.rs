@@ -13,6 +13,7 @@ mod support;
 mod connect;
 mod connections;
 mod events;
+mod grants;
 mod idempotency;
 mod isolation;
 mod keyring;

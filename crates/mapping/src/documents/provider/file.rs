@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::{
-    Api, Auth, Batch, BatchCall, ClientAuthentication, Environment, Flow, LongQuery, Metadata, Page,
-    ProviderDocument, Proxy, Query, QueryLanguage, Records, TokenExpiry,
+    Api, Auth, Batch, BatchCall, ClientAuthentication, Environment, Flow, LongQuery, Metadata, Page, Probe,
+    ProviderDocument, Proxy, Query, QueryLanguage, Records, ServerFlow, TokenExpiry,
 };
 use crate::documents::source::{DOCUMENT_MAX_BYTES, Source};
 use crate::error::DocumentError;
@@ -20,6 +20,7 @@ use crate::metadata::FieldKind;
 pub(super) struct Expressions {
     pub(super) token_response: Expression,
     pub(super) token_fault: Expression,
+    pub(super) audience: Option<Expression>,
     pub(super) session_expired: Option<Expression>,
     pub(super) quota: Option<Expression>,
     pub(super) errors: Expression,
@@ -89,6 +90,8 @@ struct ProviderFile {
     quota_headers: Vec<QuotaHeaderFile>,
     errors: Spanned<String>,
     #[serde(default)]
+    probe: Option<Probe>,
+    #[serde(default)]
     query: Option<QueryFile>,
     page: Page,
     records: Records,
@@ -122,6 +125,33 @@ struct AuthFile {
     token_fault: Spanned<String>,
     #[serde(default)]
     authorize_faults: BTreeMap<String, String>,
+    #[serde(default)]
+    client_credentials: Option<ClientCredentialsFile>,
+    #[serde(default)]
+    jwt_bearer: Option<JwtBearerFile>,
+    #[serde(default)]
+    grant_faults: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientCredentialsFile {
+    environments: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JwtBearerFile {
+    #[serde(default)]
+    environments: Vec<String>,
+    audience: Spanned<String>,
+    #[serde(default = "assertion_lifetime_s")]
+    lifetime_s: u64,
+}
+
+/// Below the least that a provider is known to demand, 180 s.
+const fn assertion_lifetime_s() -> u64 {
+    120
 }
 
 #[derive(Debug, Deserialize)]
@@ -221,6 +251,7 @@ impl ProviderDocument {
             environments: file.environments,
             auth: auth(file.auth),
             api: file.api,
+            probe: file.probe,
             query,
             page: file.page,
             records: file.records,
@@ -266,6 +297,20 @@ fn auth(file: AuthFile) -> Auth {
         client_authentication: file.client_authentication,
         token_expiry: file.token_expiry,
         authorize_faults: file.authorize_faults,
+        client_credentials: ServerFlow {
+            environments: file
+                .client_credentials
+                .map(|flow| flow.environments)
+                .unwrap_or_default(),
+            lifetime_s: 0,
+        },
+        jwt_bearer: file
+            .jwt_bearer
+            .map_or_else(ServerFlow::default, |flow| ServerFlow {
+                environments: flow.environments,
+                lifetime_s: flow.lifetime_s,
+            }),
+        grant_faults: file.grant_faults,
     }
 }
 
@@ -296,6 +341,10 @@ fn expressions(source: Source<'_>, file: &ProviderFile) -> Result<Expressions, D
         batch_reply: optional("batch.reply", batch.map(|batch| &batch.reply))?,
         token_response: source.compile("auth.token_response", &file.auth.token_response)?,
         token_fault: source.compile("auth.token_fault", &file.auth.token_fault)?,
+        audience: optional(
+            "auth.jwt_bearer.audience",
+            file.auth.jwt_bearer.as_ref().map(|flow| &flow.audience),
+        )?,
         session_expired: optional(
             "session.expired",
             file.session.as_ref().map(|session| &session.expired),
@@ -434,6 +483,53 @@ fn check(source: Source<'_>, file: &ProviderFile) -> Result<(), DocumentError> {
         .all(|path| path.starts_with('/') && !path.starts_with("//"))
     {
         return refuse("auth", "a path begins with one `/`");
+    }
+    let probe = file.probe.as_ref().map(|probe| probe.path.as_str());
+    if probe.is_some_and(|path| !path.starts_with('/') || path.starts_with("//")) {
+        return refuse("probe.path", "a path begins with one `/`");
+    }
+    check_flows(source, file)
+}
+
+/// A flow that is offered says what it needs, for environments that there are.
+fn check_flows(source: Source<'_>, file: &ProviderFile) -> Result<(), DocumentError> {
+    let refuse = |key: &str, message: String| Err(DocumentError::new(source.name, Some(key), message));
+    let auth = &file.auth;
+    if auth.flows.contains(&Flow::JwtBearer) != auth.jwt_bearer.is_some() {
+        return refuse(
+            "auth.jwt_bearer",
+            "stands where `auth.flows` names `jwt_bearer`, and nowhere else".to_owned(),
+        );
+    }
+    if auth.client_credentials.is_some() && !auth.flows.contains(&Flow::ClientCredentials) {
+        return refuse(
+            "auth.client_credentials",
+            "`auth.flows` does not name this flow".to_owned(),
+        );
+    }
+    let jwt_bearer = auth.jwt_bearer.as_ref();
+    if jwt_bearer.is_some_and(|flow| !(10..=3_600).contains(&flow.lifetime_s)) {
+        return refuse(
+            "auth.jwt_bearer.lifetime_s",
+            "takes 10 to 3600 seconds".to_owned(),
+        );
+    }
+    let client_credentials = auth.client_credentials.as_ref();
+    let named = [
+        (
+            "auth.client_credentials",
+            client_credentials.map(|flow| &flow.environments),
+        ),
+        ("auth.jwt_bearer", jwt_bearer.map(|flow| &flow.environments)),
+    ];
+    for (key, environments) in named {
+        let unknown = environments
+            .into_iter()
+            .flatten()
+            .find(|name| !file.environments.contains_key(*name));
+        if let Some(name) = unknown {
+            return refuse(key, format!("there is no environment `{name}`"));
+        }
     }
     Ok(())
 }

@@ -85,6 +85,36 @@ impl ProviderDocument {
             .unwrap_or(TokenFault::Unavailable)
     }
 
+    /// Whom an assertion is for (RFC 7523 §3, `aud`) when it is sent to the token endpoint of this login.
+    pub fn assertion_audience(&self, environment: &str, login_url: &str) -> Result<String, MappingError> {
+        let part = "auth.jwt_bearer.audience";
+        let wrong = || shape_error(BASE_LEVEL, part, "a text", "something else");
+        let expression = self.expressions.audience.as_ref().ok_or_else(wrong)?;
+        let host = login_url.split_once("://").map_or(login_url, |(_, host)| host);
+        let (environment, login_url, host) = (json!(environment), json!(login_url), json!(host));
+        let fields: &[(&str, &Value)] = &[
+            ("environment", &environment),
+            ("login_url", &login_url),
+            ("host", &host),
+        ];
+        match evaluate(part, expression, fields, &FAST)? {
+            Value::String(audience) if !audience.is_empty() => Ok(audience),
+            _ => Err(wrong()),
+        }
+    }
+
+    /// What to tell a tenant whose credential the token endpoint refused, when the document knows. The description says
+    /// more than the error, so it is looked up first, in any letters' case.
+    pub fn grant_fault(&self, error: Option<&str>, description: Option<&str>) -> Option<&str> {
+        let faults = &self.auth.grant_faults;
+        let told = |said: &str| {
+            let said = said.trim();
+            let found = faults.iter().find(|(text, _)| text.eq_ignore_ascii_case(said));
+            found.map(|(_, explanation)| explanation.as_str())
+        };
+        description.and_then(told).or_else(|| error.and_then(told))
+    }
+
     /// Whether a reply says that the access token is over and a refresh cures it. Header names in lower case.
     pub fn session_expired(&self, status: u16, headers: &Value, body: &Value) -> bool {
         let Some(expression) = &self.expressions.session_expired else {

@@ -79,7 +79,7 @@ fn only_what_says_so_is_a_dead_grant() {
         (
             "invalid_grant",
             "user hasn't approved this consumer",
-            TokenFault::Misconfigured,
+            TokenFault::Dead,
         ),
         ("invalid_grant", "ip restricted", TokenFault::Misconfigured),
         ("inactive_user", "user is inactive", TokenFault::Dead),

@@ -12,6 +12,7 @@ fn tokens(access_expires_at_ms: Option<i64>, learned_lifetime_ms: Option<i64>) -
             refresh_token: Some(Secret::new("refresh")),
         },
         version: 1,
+        grant: None,
         instance_url: None,
         access_expires_at_ms,
         saved_at_ms: 0,
