@@ -22,6 +22,7 @@ const SWEEP_ROWS: i64 = 500;
 pub const EVENT_TYPES: &[&str] = &[
     "connection.created",
     "connection.active",
+    "connection.degraded",
     "connection.needs_reauth",
     "connection.recovered",
     "connection.deleted",

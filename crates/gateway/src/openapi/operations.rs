@@ -490,7 +490,7 @@ fn connections(id: &str) -> Option<Details> {
             tag: "Events",
             summary: "List events, the latest first",
             description: "`connection.created`, `connection.active`, `connection.needs_reauth`, `connection.recovered`, \
-                          `connection.deleted`, `connection.schema_drift`, `connection.refresh_outcome_unknown`. Events are kept \
+                          `connection.deleted`, `connection.degraded`, `connection.schema_drift`, `connection.refresh_outcome_unknown`. Events are kept \
                           thirty days.",
             query: EVENTS,
             success_text: "A page of events.",

@@ -10,6 +10,7 @@ use store::{GenerationUse, MasterKeyUse, Rotation, StoreError};
 
 use super::{invalid_key, typed};
 use crate::access::OperatorCall;
+use crate::audit;
 use crate::body;
 use crate::code::Code;
 use crate::headers;
@@ -99,7 +100,11 @@ pub(crate) async fn retire(
         ),
         other => other.into(),
     })?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(audit::about(
+        StatusCode::NO_CONTENT.into_response(),
+        &asked.id,
+        None,
+    ))
 }
 
 fn master_key_view(key: &MasterKeyUse) -> Value {

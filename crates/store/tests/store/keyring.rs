@@ -304,9 +304,21 @@ async fn new_data_keys_take_the_records_over(world: &World) {
     for tenant in [&one, &one, &other] {
         saved.push((tenant, connection(&store, tenant).await));
     }
+    let endpoint = store::NewWebhookEndpoint {
+        url: "https://hooks.example/".to_owned(),
+        description: None,
+        event_types: Vec::new(),
+    };
+    let (endpoint, _) = store.create_webhook_endpoint(&one, endpoint, 10).await.unwrap();
+    let with_two_secrets = async || {
+        let rotated = store.rotate_webhook_secret(&one, &endpoint.id, 60_000).await;
+        rotated.expect("the secret opens");
+    };
+    with_two_secrets().await;
     let done = rotate(&store, true).await;
-    assert_eq!((done.made, done.resealed, done.failed), (2, 3, 0), "{done:?}");
-    assert_eq!(generations(&keyring(&store).await), [(1, 2, 0), (2, 2, 3)]);
+    assert_eq!((done.made, done.resealed, done.failed), (2, 5, 0), "{done:?}");
+    assert_eq!(generations(&keyring(&store).await), [(1, 2, 0), (2, 2, 5)]);
+    with_two_secrets().await;
     for (tenant, connection) in &saved {
         let found = store.tokens_fresh(tenant, &connection.id).await.unwrap();
         assert_eq!(found.tokens, tokens("access-1", Some("refresh-1")));
@@ -315,7 +327,7 @@ async fn new_data_keys_take_the_records_over(world: &World) {
     }
     // What is saved from now on is sealed by the new key, on this node at once.
     connection(&store, &one).await;
-    assert_eq!(generations(&keyring(&store).await), [(1, 2, 0), (2, 2, 4)]);
+    assert_eq!(generations(&keyring(&store).await), [(1, 2, 0), (2, 2, 6)]);
 }
 
 /// A record as a master key made it before there were data keys, written here anew.
