@@ -89,7 +89,8 @@ impl Dice {
     }
 }
 
-#[tokio::test]
+// The proxy must live on while the world is taken down, which keeps this thread busy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_grant_is_lost_to_the_nemesis_but_in_the_window_that_is_told() {
     let settings = Settings::read();
     if postgres_url().is_none() {
