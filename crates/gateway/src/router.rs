@@ -102,6 +102,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route("POST",   "/connect/sessions",                          Tenant(Manage), "create_connect_session", post(connect::create_session)),
         route("GET",    "/connect/{link}",                            Public,         "open_connect_page",  get(connect::open)),
         route("POST",   "/connect/{link}",                            Public,         "start_authorization", post(connect::start)),
+        route("GET",    "/connect/{link}/status",                     Public,         "get_connect_status", get(connect::status)),
         route("GET",    "/oauth/callback/{provider}",                 Public,         "finish_authorization", get(connect::finish)),
 
         route("GET",    "/admin/tenants",                             Operator,       "list_tenants",       get(admin::list_tenants)),

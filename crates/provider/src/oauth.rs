@@ -13,8 +13,8 @@ use mapping::{TokenFacts, TokenFault};
 use model::{ConnectionId, Secret};
 use sha2::{Digest, Sha256};
 use store::{
-    Authorization, ConnectSession, Connection, CredentialTerms, Grant, NewAuthorization, NewCredentials,
-    StoreError, Tenant, Tokens, VersionedTokens,
+    Authorization, ConnectOutcome, ConnectSession, Connection, CredentialTerms, Grant, NewAuthorization,
+    NewCredentials, StoreError, Tenant, Tokens, VersionedTokens,
 };
 
 use crate::hosts::{HostError, Origin};
@@ -180,10 +180,27 @@ impl Providers {
             .take_authorization(&callback.state, browser)
             .await?;
         let inner = Arc::clone(&self.inner);
-        let finishing = self
-            .inner
-            .tracker
-            .spawn(async move { inner.finish_authorization(tenant, authorization, callback).await });
+        let session = authorization.session.clone();
+        let finishing = self.inner.tracker.spawn(async move {
+            let finished = inner.finish_authorization(tenant, authorization, callback).await;
+            let (outcome, connection) = match &finished {
+                Ok(finished) => (ConnectOutcome::Connected, Some(&finished.connection.id)),
+                // RFC 6749 §4.1.2.1: the person, or the server for them, said no.
+                Err(AuthorizationError::Denied { code, .. }) if code == "access_denied" => {
+                    (ConnectOutcome::Denied, None)
+                }
+                Err(_) => (ConnectOutcome::Failed, None),
+            };
+            // For the page that waits for it; the journey has ended whether or not it hears.
+            if let Err(error) = inner
+                .store
+                .settle_connect_session(&session, outcome, connection)
+                .await
+            {
+                tracing::warn!(%error, "how a connect journey ended was not remembered");
+            }
+            finished
+        });
         finishing.await.unwrap_or(Err(AuthorizationError::Invalid))
     }
 
@@ -231,6 +248,7 @@ impl Inner {
             issuer: login.as_str(),
             environment: &session.environment,
             login_url: &session.login_url,
+            is_popup: session.opener_origin.is_some(),
             ttl_ms: AUTHORIZATION_TTL_MS,
         };
         let consumed = self.store.begin_authorization(link_token, new).await?;

@@ -184,7 +184,8 @@ impl Store {
         let sql = concat!(
             "UPDATE connect_sessions SET used_at_ms = {now_ms}, state_hash = $2, browser_hash = $3, \
              sealed_verifier = $4, redirect_uri = $5, token_url = $6, issuer = $7, \
-             authorization_expires_at_ms = {now_ms} + $8, environment = $9, login_url = $10 \
+             authorization_expires_at_ms = {now_ms} + $8, environment = $9, login_url = $10, \
+             opener_origin = CASE WHEN $11 = 1 THEN opener_origin ELSE NULL END \
              WHERE link_hash = $1 AND used_at_ms IS NULL AND expires_at_ms > {now_ms} \
              AND (is_environment_open = 1 OR (environment = $9 AND login_url = $10)) RETURNING ",
             columns!()
@@ -200,6 +201,7 @@ impl Store {
             ttl(new.ttl_ms),
             new.environment,
             new.login_url,
+            i64::from(new.is_popup),
         ];
         let (database, scope) = (self.inner.database.clone(), Scope::Tenant(tenant));
         let begin = async move { database.write(&scope, sql, arguments).await };
@@ -251,16 +253,21 @@ impl Store {
     }
 
     /// How far the journey of a link has come, used or not, until the link is swept a day later.
-    pub async fn connect_progress(&self, link_token: &str) -> Result<ConnectProgress, StoreError> {
+    pub async fn connect_progress(
+        &self,
+        link_token: &str,
+        browser: Option<&str>,
+    ) -> Result<ConnectProgress, StoreError> {
         if link_token.len() > PRESENTED_MAX_BYTES || !link_token.starts_with(LINK_PREFIX) {
             return Err(StoreError::NotFound);
         }
         // A callback that was taken and ended in nothing, as one in another browser does, is over after a minute too.
         let sql = concat!(
-            "SELECT CASE WHEN used_at_ms IS NULL THEN 0 ELSE 1 END AS is_begun, outcome, outcome_connection_id, \
-             CASE WHEN outcome IS NOT NULL OR (used_at_ms IS NULL AND expires_at_ms <= {now_ms}) \
+            "SELECT CAST(CASE WHEN used_at_ms IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_begun, browser_hash, outcome, \
+             outcome_connection_id, \
+             CAST(CASE WHEN outcome IS NOT NULL OR (used_at_ms IS NULL AND expires_at_ms <= {now_ms}) \
              OR (authorization_used_at_ms IS NULL AND authorization_expires_at_ms <= {now_ms}) \
-             OR authorization_used_at_ms <= {now_ms} - 60000 THEN 1 ELSE 0 END AS is_over, ",
+             OR authorization_used_at_ms <= {now_ms} - 60000 THEN 1 ELSE 0 END AS BIGINT) AS is_over, ",
             columns!(),
             " FROM connect_sessions WHERE link_hash = $1"
         );
@@ -275,8 +282,13 @@ impl Store {
         };
         let outcome = row.optional_text("outcome")?;
         let connection_id = row.optional_text("outcome_connection_id")?;
+        let expected = row.optional_bytes("browser_hash")?;
+        let is_own = expected
+            .zip(browser)
+            .is_some_and(|(expected, browser)| bool::from(expected.ct_eq(&hash(browser)[..])));
         Ok(ConnectProgress {
             session: read(row)?,
+            is_own,
             is_begun: row.integer("is_begun")? != 0,
             is_over: row.integer("is_over")? != 0,
             outcome: outcome

@@ -428,6 +428,8 @@ pub struct ConnectProgress {
     pub session: ConnectSession,
     /// The link has been used: the browser was sent to the provider.
     pub is_begun: bool,
+    /// It was sent there from the browser that asks.
+    pub is_own: bool,
     /// Nothing more will come of it: the link, or the time at the provider, is over.
     pub is_over: bool,
     /// How it ended, once the browser came back.
@@ -455,6 +457,8 @@ pub struct NewAuthorization<'a> {
     pub environment: &'a str,
     /// The origin for OAuth that belongs to it. Must have been checked against the provider's hosts.
     pub login_url: &'a str,
+    /// Whether the page waits in a popup, where the session allows that: else the session ends as one without.
+    pub is_popup: bool,
     /// How long the browser may take, ms.
     pub ttl_ms: u64,
 }

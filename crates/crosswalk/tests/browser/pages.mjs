@@ -1,16 +1,17 @@
 // A real browser on the pages that people see.
-// Usage: node pages.mjs JSON, with {scenario, gateway, simulator, tenant, links, username, password, screenshots} in the JSON;
+// Usage: node pages.mjs JSON, with {scenario, gateway, simulator, tenant, links, username, password, screenshots, app} in the JSON;
 // CHROMIUM names the browser, NODE_PATH the folder with playwright-core. Ends with "ok", or with what was wrong.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import path from "node:path";
 
 import { mappingScenarios } from "./mapping.mjs";
+import { popupScenarios } from "./popup.mjs";
 
 const require = createRequire(import.meta.url);
 const { chromium } = require("playwright-core");
 const axe = require("axe-core");
-const { scenario, gateway, simulator, tenant, links, username, password, screenshots } = JSON.parse(process.argv[2]);
+const { scenario, gateway, simulator, tenant, links, username, password, screenshots, app } = JSON.parse(process.argv[2]);
 
 const PROVIDER = "Salesforce";
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
@@ -31,10 +32,10 @@ class Visitor {
   }
 
   constructor(context, page) {
-    Object.assign(this, { context, page, errors: [], statuses: new Map() });
+    Object.assign(this, { context, page, errors: [], statuses: new Map(), alsoAllowed: [] });
     context.on("request", (request) => {
       const { origin } = new URL(request.url());
-      if (![gateway, simulator].includes(origin)) this.errors.push(`a request to ${request.url()}`);
+      if (![gateway, simulator, ...this.alsoAllowed].includes(origin)) this.errors.push(`a request to ${request.url()}`);
     });
     context.on("response", (response) => {
       if (response.request().isNavigationRequest()) this.statuses.set(response.url(), response.status());
@@ -158,8 +159,12 @@ class Visitor {
     await this.page.goto(url);
   }
 
+  picture(name) {
+    return path.join(screenshots, `${name}.png`);
+  }
+
   async shoots(name) {
-    await this.page.screenshot({ path: path.join(screenshots, `${name}.png`) });
+    await this.page.screenshot({ path: this.picture(name) });
   }
 
   async leaves() {
@@ -417,6 +422,8 @@ const scenarios = {
       assert.equal(await tokenPosts(), 0, "no code of another browser's is exchanged");
     }
   },
+
+  ...popupScenarios({ Visitor, DESKTOP, PHONE, PROVIDER, tenant, gateway, simulator, links, logsIn, app }),
 
   ...mappingScenarios({ Visitor, DESKTOP, PHONE, NARROWEST, PROVIDER, tenant, gateway, links, logsIn, reachesConsent }),
 

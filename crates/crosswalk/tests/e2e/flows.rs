@@ -120,12 +120,10 @@ async fn a_server_connects_and_refreshes_with_an_assertion(backend: Backend) {
     assert_eq!(contacts(&world, &tenant, id).await.status, 200);
 }
 
-both!(what_is_wrong_with_an_assertion_is_said_and_nothing_is_kept);
-#[expect(clippy::too_many_lines, reason = "most of them are tables")]
-async fn what_is_wrong_with_an_assertion_is_said_and_nothing_is_kept(backend: Backend) {
+both!(what_cannot_be_right_is_refused_before_anything_is_sent);
+async fn what_cannot_be_right_is_refused_before_anything_is_sent(backend: Backend) {
     let world = world(backend).await;
     let tenant = world.tenant("Test").await;
-    // Before anything is sent.
     for (changes, field, told) in [
         (json!({"private_key": SMALL_KEY}), "private_key", "too small"),
         (
@@ -174,7 +172,12 @@ async fn what_is_wrong_with_an_assertion_is_said_and_nothing_is_kept(backend: Ba
         );
     }
     assert_eq!(token_posts(&world).await, json!({}));
-    // What only the provider knows.
+}
+
+both!(what_the_provider_refuses_is_explained_and_nothing_is_kept);
+async fn what_the_provider_refuses_is_explained_and_nothing_is_kept(backend: Backend) {
+    let world = world(backend).await;
+    let tenant = world.tenant("Test").await;
     for (settings, changes, told) in [
         (
             json!({}),

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 const TENANT: &str = "Fjord & Sons";
 const RETURN_TO: &str = "http://127.0.0.1:9/back";
+/// A tenant's page, which the browser serves to itself.
+const APP: &str = "http://127.0.0.1:47999/back";
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser")
@@ -147,7 +149,7 @@ impl Stage {
         let plan = json!({
             "scenario": scenario, "gateway": self.world.gateways[0].url, "simulator": self.world.simulator.base_url(),
             "tenant": self.tenant_name, "links": links, "username": simulator::USERNAME,
-            "password": simulator::PASSWORD, "screenshots": screenshots,
+            "password": simulator::PASSWORD, "screenshots": screenshots, "app": APP,
         });
         let chromium = self.chromium.clone();
         // The simulator answers from this process, which must not wait.
@@ -337,6 +339,58 @@ async fn browser_is_told_that_somebody_else_mapped_fields() {
     stage.play("mapping_together", &links).await;
     let expected = json!({"department": "LastName", "title": "Lead_Source__c"});
     assert_eq!(stage.field_map().await, expected);
+}
+
+/// Plays a scenario in a popup of [`APP`].
+async fn in_a_popup(scenario: &str, settings: Value) {
+    let Some(chromium) = chromium() else {
+        return;
+    };
+    let mut plan = Plan::new(Backend::Sqlite);
+    plan.settings = vec![("CONNECT_RETURN_TO_ALLOWED", "[\"http://127.0.0.1:47999/back\"]")];
+    let world = World::build(plan).await;
+    world.tell_simulator("settings", settings).await;
+    let tenant = world.tenant(TENANT).await;
+    let stage = Stage {
+        world,
+        tenant,
+        tenant_name: TENANT.to_owned(),
+        chromium,
+    };
+    let session =
+        json!({"environment": "production", "external_id": "acme", "return_to": APP, "mode": "popup"});
+    let link = stage.link_of(session).await;
+    stage.play(scenario, &[link]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_popup_tells_the_page_that_opened_it() {
+    in_a_popup("popup_connected", json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_popup_tells_of_a_denial() {
+    in_a_popup("popup_denied", json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_popup_explains_what_an_administrator_must_do() {
+    in_a_popup("popup_stranded", json!({"uninstalled_app": "dead_end"})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_popup_that_is_closed_is_noticed() {
+    in_a_popup("popup_closed", json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_popup_that_is_blocked_becomes_a_page() {
+    in_a_popup("popup_blocked", json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_popup_tells_no_other_page() {
+    in_a_popup("popup_of_a_stranger", json!({})).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

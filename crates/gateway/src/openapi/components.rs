@@ -488,6 +488,10 @@ fn event_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
             ("observed_at", instant_or_null()),
         ]),
     );
+    connect_schemas(put);
+}
+
+fn connect_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put(
         "NewConnectSession",
         with_required(
@@ -526,6 +530,16 @@ fn event_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
                     json!({"type": "boolean", "description": "Whether the connection may pass to another account than it belongs to; \
                         false when left out."}),
                 ),
+                (
+                    "mode",
+                    json!({"type": "string", "enum": ["redirect", "popup"], "description": "How you open the link: in place of your page \
+                        (when left out), or in a popup beside it, which tells your page how it ended."}),
+                ),
+                (
+                    "opener_origin",
+                    json!({"type": "string", "description": "Of `popup`: the origin of the page that opens it and may hear of the end; that \
+                        of `return_to` when left out."}),
+                ),
             ],
             &["provider"],
         ),
@@ -533,6 +547,14 @@ fn event_schemas(put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     put(
         "ConnectSession",
         object(&[("id", text()), ("url", text()), ("expires_at", instant())]),
+    );
+    let stati = ["open", "waiting", "connected", "denied", "failed", "expired"];
+    put(
+        "ConnectStatus",
+        object(&[
+            ("status", json!({"type": "string", "enum": stati})),
+            ("connection_id", text_or_null()),
+        ]),
     );
 }
 

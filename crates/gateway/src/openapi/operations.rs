@@ -676,6 +676,13 @@ fn connect(id: &str) -> Option<Details> {
             success: Content::Nothing,
             ..CONNECT
         },
+        "get_connect_status" => Details {
+            summary: "How far the journey of a connect link has come",
+            description: "For the page of a popup, which waits for the end; good until a day after the link has expired.",
+            success_text: "Where it stands.",
+            success: Content::Schema("ConnectStatus"),
+            ..CONNECT
+        },
         "finish_authorization" => Details {
             summary: "Come back from the provider",
             description: "The redirect URI. Ends on `return_to?connection_id=…&status=connected`, on `return_to?status=denied`, or on a \

@@ -8,7 +8,11 @@ use provider::{LoginChoice, LoginError};
 use store::ConnectSession;
 use url::Url;
 
-use super::{Page, escape};
+use super::{Page, Script, escape};
+
+/// After this time the page says what to do when the provider does not send the browser back, ms: longer than most people take to
+/// log in.
+const PATIENCE_MS: u64 = 60_000;
 
 /// What the person chose, where the choice is theirs.
 pub(crate) struct Choice {
@@ -36,6 +40,7 @@ pub(crate) fn page(
     provider: &ProviderDocument,
     choices: &[LoginChoice],
     choice: &Choice,
+    waiting: Option<&Waiting<'_>>,
 ) -> Page {
     let tenant = escape(&session.tenant_name);
     let name = escape(&provider.display_name);
@@ -71,6 +76,13 @@ pub(crate) fn page(
          <p class=\"note\">Your password is entered at {name} only; neither this page nor {tenant} sees it. \
          If you did not expect this page, close it: nothing has been shared.</p>",
     );
+    let main = match waiting {
+        Some(waiting) => format!(
+            "<div id=\"journey\">\n{main}\n</div>\n{}",
+            waiting.html(&name, &tenant, provider.auth.stranded.as_deref())
+        ),
+        None => main,
+    };
     let status = match choice.mistake {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,
@@ -80,7 +92,68 @@ pub(crate) fn page(
         title: format!("{verb} {} to {}", provider.display_name, session.tenant_name),
         main,
         class: "page",
-        has_script: false,
+        script: if waiting.is_some() {
+            Script::Connect
+        } else {
+            Script::None
+        },
+    }
+}
+
+/// What a page in a popup needs to wait for the end and to tell it.
+pub(crate) struct Waiting<'a> {
+    /// Whose page may hear of it.
+    pub(crate) origin: &'a str,
+    /// Where to ask how far the journey has come.
+    pub(crate) status: String,
+}
+
+impl Waiting<'_> {
+    /// What takes the place of the page once the button was pressed; the script shows what holds.
+    fn html(&self, name: &str, tenant: &str, stranded: Option<&str>) -> String {
+        let ends = [
+            (
+                "connected",
+                format!("{name} is connected. This window closes by itself."),
+            ),
+            (
+                "denied",
+                "You did not allow the access, so nothing has been shared. Close this window to go on."
+                    .to_owned(),
+            ),
+            (
+                "failed",
+                format!(
+                    "{name} was not connected: the other window says why. Close this one, and start again from {tenant}."
+                ),
+            ),
+            (
+                "expired",
+                format!(
+                    "It took too long, or was continued in another browser. Close this window, and start again from {tenant}."
+                ),
+            ),
+        ];
+        let mut html = format!(
+            "<section id=\"waiting\" hidden data-origin=\"{}\" data-status=\"{}\" data-patience=\"{PATIENCE_MS}\">\n\
+             <h2 tabindex=\"-1\">Go on in the other window</h2>\n\
+             <p>{name} has opened in a window of its own. This one waits for it, and closes when you are done.</p>\n\
+             <div role=\"status\">\n",
+            escape(self.origin),
+            escape(&self.status),
+        );
+        if let Some(stranded) = stranded {
+            let _ = writeln!(
+                html,
+                "<p class=\"notice\" data-when=\"stranded\" hidden><strong>Still there?</strong> {}</p>",
+                escape(stranded)
+            );
+        }
+        for (status, text) in ends {
+            let _ = writeln!(html, "<p data-when=\"{status}\" hidden>{text}</p>");
+        }
+        html.push_str("</div>\n</section>");
+        html
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Page, escape};
+use super::{Page, Script, escape};
 
 /// A way to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub(crate) enum Ending {
     LinkOver,
     /// The browser came back to a journey that is finished, too old, or another browser's.
     NotThisJourney,
+    /// The browser went to the provider with this link and has not come back.
+    Unfinished {
+        /// What the provider is called.
+        provider: String,
+        /// What to do when the provider keeps the browser, from the provider document.
+        explanation: Option<String>,
+    },
     /// The person said no.
     Denied {
         /// What the provider is called.
@@ -118,7 +125,7 @@ impl Ending {
             ),
             title: words.title,
             class: "page",
-            has_script: false,
+            script: Script::None,
         }
     }
 
@@ -167,6 +174,19 @@ impl Ending {
                 "This attempt cannot be continued",
                 "It was finished already, took too long, or was begun in another browser. Nothing was connected by this \
                  page. Start again from where you got the link, and stay in one browser.",
+            ),
+            Self::Unfinished {
+                provider,
+                explanation,
+            } => Words::bad(
+                StatusCode::CONFLICT,
+                &format!("{provider} is not connected yet"),
+                &format!(
+                    "You went on to {provider} from here and have not come back. If that page is still open, finish there. {}",
+                    explanation
+                        .as_deref()
+                        .unwrap_or("Otherwise start again from where you got the link.")
+                ),
             ),
             Self::Denied { provider } => Words::bad(
                 StatusCode::OK,

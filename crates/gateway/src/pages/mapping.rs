@@ -11,7 +11,7 @@ use mapping::{FieldMetadata, ObjectMetadata, Shape};
 use serde_json::Value;
 use unified::{PickableName, kind_words};
 
-use super::{Page, escape};
+use super::{Page, Script, escape};
 
 /// Where the form goes, below the gateway's own address.
 pub(crate) const PATH: &str = "/connect/mapping";
@@ -99,7 +99,7 @@ pub(crate) fn entrance(tenant: &str, provider: &str) -> Page {
              <p class=\"note\">The link works once, in one browser.</p>"
         ),
         class: "page",
-        has_script: false,
+        script: Script::None,
     }
 }
 
@@ -148,7 +148,7 @@ pub(crate) fn page(view: &View<'_>) -> Page {
         },
         main,
         class: "wide",
-        has_script: true,
+        script: Script::Mapping,
     }
 }
 

@@ -1,5 +1,5 @@
-//! Pages that people see: nothing loaded from anywhere, readable on a phone and in the dark, whole without a script. One has a
-//! script, which only saves pressing a button.
+//! Pages that people see: nothing loaded from anywhere, readable on a phone and in the dark, whole without a script. Two have
+//! one: it saves pressing a button, or waits for the end of a journey in a popup.
 
 pub(crate) mod connect;
 pub(crate) mod docs;
@@ -17,11 +17,44 @@ use sha2::{Digest, Sha256};
 /// The one stylesheet, written into each page and allowed there by its hash.
 const STYLE: &str = include_str!("style.css");
 
-/// The one script, likewise, in the pages that have it.
-const SCRIPT: &str = include_str!("mapping.js");
+/// The scripts, likewise, in the pages that have one.
+const MAPPING_SCRIPT: &str = include_str!("mapping.js");
+const CONNECT_SCRIPT: &str = include_str!("connect.js");
 
 static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE.as_bytes())));
-static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(SCRIPT.as_bytes())));
+static MAPPING_HASH: LazyLock<String> =
+    LazyLock::new(|| STANDARD.encode(Sha256::digest(MAPPING_SCRIPT.as_bytes())));
+static CONNECT_HASH: LazyLock<String> =
+    LazyLock::new(|| STANDARD.encode(Sha256::digest(CONNECT_SCRIPT.as_bytes())));
+
+/// What runs in a page, and may ask this gateway again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Script {
+    /// Nothing.
+    None,
+    /// Of the mapping page.
+    Mapping,
+    /// Of the connect page in a popup, which needs the page that opened it.
+    Connect,
+}
+
+impl Script {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Mapping => MAPPING_SCRIPT,
+            Self::Connect => CONNECT_SCRIPT,
+        }
+    }
+
+    fn hash(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Mapping => Some(&MAPPING_HASH),
+            Self::Connect => Some(&CONNECT_HASH),
+        }
+    }
+}
 
 /// A page about to be sent.
 pub(crate) struct Page {
@@ -31,8 +64,8 @@ pub(crate) struct Page {
     pub(crate) main: String,
     /// `page` or `wide`.
     pub(crate) class: &'static str,
-    /// Whether the script comes with it, and may ask this gateway again.
-    pub(crate) has_script: bool,
+    /// What runs in it.
+    pub(crate) script: Script,
 }
 
 impl Page {
@@ -43,18 +76,17 @@ impl Page {
             title,
             main,
             class,
-            has_script,
+            script,
         } = self;
-        let script = if has_script {
-            format!("<script>{SCRIPT}</script>\n")
-        } else {
-            String::new()
+        let runs = match script {
+            Script::None => String::new(),
+            script => format!("<script>{}</script>\n", script.text()),
         };
         let html = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n\
-             <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body class=\"{class}\">\n<main id=\"main\">\n{main}\n</main>\n{script}</body>\n</html>\n",
+             <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body class=\"{class}\">\n<main id=\"main\">\n{main}\n</main>\n{runs}</body>\n</html>\n",
             escape(&title)
         );
         let mut response = (status, html).into_response();
@@ -63,7 +95,7 @@ impl Page {
             header::CONTENT_TYPE,
             HeaderValue::from_static("text/html; charset=utf-8"),
         );
-        for (name, value) in page_headers(public_url, has_script) {
+        for (name, value) in page_headers(public_url, script) {
             headers.insert(name, value);
         }
         response
@@ -72,10 +104,10 @@ impl Page {
 
 /// Headers of every redirect that ends a page's journey.
 pub(crate) fn security_headers(public_url: &str) -> Vec<(HeaderName, HeaderValue)> {
-    page_headers(public_url, false)
+    page_headers(public_url, Script::None)
 }
 
-fn page_headers(public_url: &str, has_script: bool) -> Vec<(HeaderName, HeaderValue)> {
+fn page_headers(public_url: &str, script: Script) -> Vec<(HeaderName, HeaderValue)> {
     // Browsers hold `form-action` against every redirect that follows a form as well, and a provider's login moves
     // between hosts of its own: any https address must do. `default-src` does not cover forms.
     let form_action = if is_plain_http(public_url) {
@@ -83,13 +115,11 @@ fn page_headers(public_url: &str, has_script: bool) -> Vec<(HeaderName, HeaderVa
     } else {
         "'self' https:"
     };
-    let script = if has_script {
-        format!("; script-src 'sha256-{}'; connect-src 'self'", *SCRIPT_HASH)
-    } else {
-        String::new()
-    };
+    let runs = script.hash().map_or_else(String::new, |hash| {
+        format!("; script-src 'sha256-{hash}'; connect-src 'self'")
+    });
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{}'{script}; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; style-src 'sha256-{}'{runs}; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
         *STYLE_HASH
     );
     let mut headers = vec![
@@ -100,11 +130,14 @@ fn page_headers(public_url: &str, has_script: bool) -> Vec<(HeaderName, HeaderVa
             HeaderValue::from_static("nosniff"),
         ),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (
+    ];
+    // A popup that could not see its opener could not tell it how things ended.
+    if script != Script::Connect {
+        headers.push((
             HeaderName::from_static("cross-origin-opener-policy"),
             HeaderValue::from_static("same-origin"),
-        ),
-    ];
+        ));
+    }
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.push((header::CONTENT_SECURITY_POLICY, policy));
     }

@@ -18,8 +18,9 @@ use super::mappings::known_provider;
 use super::{Path, invalid_key, mapping_page, typed};
 use crate::access::{TenantCall, by_id};
 use crate::body;
+use crate::code::Code;
 use crate::headers;
-use crate::pages::connect::Choice;
+use crate::pages::connect::{Choice, Waiting};
 use crate::pages::endings::Ending;
 use crate::pages::{connect as connect_page, security_headers};
 use crate::problem::Problem;
@@ -49,6 +50,20 @@ struct NewSession {
     connection_id: Option<String>,
     #[serde(default)]
     allow_account_change: bool,
+    #[serde(default)]
+    mode: Mode,
+    opener_origin: Option<String>,
+}
+
+/// How the link is opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    /// In place of the tenant's page, which the browser comes back to.
+    #[default]
+    Redirect,
+    /// In a popup beside it.
+    Popup,
 }
 
 pub(crate) async fn create_session(
@@ -69,6 +84,7 @@ pub(crate) async fn create_session(
         .as_deref()
         .map(|text| return_to(text, &app.settings.return_to_allowed))
         .transpose()?;
+    let opener_origin = opener_origin(&new, return_to.as_deref(), &app.settings.return_to_allowed)?;
     let reconnected = match &new.connection_id {
         Some(id) => Some(reconnected(&app, &call, id, &new.provider).await?),
         None => None,
@@ -84,7 +100,7 @@ pub(crate) async fn create_session(
         return_to,
         connection_id: reconnected.map(|connection| connection.id.clone()),
         allow_account_change: new.allow_account_change,
-        opener_origin: None,
+        opener_origin,
     };
     let (session, link) = app
         .store
@@ -143,11 +159,51 @@ fn login(app: &Gateway, new: &NewSession, reconnected: Option<&Connection>) -> R
 }
 
 /// Shows who asks for what. Uses nothing up: mail scanners and previews open links too.
-pub(crate) async fn open(State(app): State<App>, Path(link): Path<String>) -> Response {
+pub(crate) async fn open(State(app): State<App>, Path(link): Path<String>, headers: HeaderMap) -> Response {
     match app.store.open_connect_session(&link).await {
-        Ok(session) => page(&app, &session, &Choice::of(&session)),
+        Ok(session) => page(&app, &session, &Choice::of(&session), &link),
+        Err(StoreError::NotFound) => unfinished(&app, &link, JOURNEY.read(&app, &headers)).await,
         Err(error) => link_failed(&app, error),
     }
+}
+
+/// Behind a used link, in the browser that used it: the provider may have kept it at a page of its own.
+async fn unfinished(app: &Gateway, link: &str, browser: Option<&str>) -> Response {
+    match app.store.connect_progress(link, browser).await {
+        Ok(progress) if progress.is_own && !progress.is_over => {
+            let ending = Ending::Unfinished {
+                provider: display_name(app, &progress.session.provider),
+                explanation: stranded(app, &progress.session.provider),
+            };
+            end(app, &ending, progress.session.return_to.as_deref())
+        }
+        _ => end(app, &Ending::LinkOver, None),
+    }
+}
+
+/// What to do when the provider does not send the browser back, if its document knows.
+fn stranded(app: &Gateway, provider: &str) -> Option<String> {
+    app.catalog.provider(provider)?.auth.stranded.clone()
+}
+
+/// How far a journey has come, for the page that waits for its end. The link is the credential.
+pub(crate) async fn status(State(app): State<App>, Path(link): Path<String>) -> Result<Response, Problem> {
+    let missing = || Problem::new(Code::ResourceNotFound, "There is no such link.");
+    let progress = match app.store.connect_progress(&link, None).await {
+        Ok(progress) => progress,
+        Err(StoreError::NotFound) => return Err(missing()),
+        Err(error) => return Err(error.into()),
+    };
+    let status = match progress.outcome {
+        Some(outcome) => outcome.as_str(),
+        None if progress.is_over => "expired",
+        None if progress.is_begun => "waiting",
+        None => "open",
+    };
+    headers::json(
+        StatusCode::OK,
+        &json!({"status": status, "connection_id": progress.connection_id}),
+    )
 }
 
 /// Uses the link up, binds the journey to this browser and sends it to the provider.
@@ -161,10 +217,13 @@ pub(crate) async fn start(
         Ok(session) => session,
         Err(error) => return link_failed(&app, error),
     };
+    let form = form(&headers, body).await;
+    // Said by the page's script where a page that opened it can hear of the end.
+    if value(&form, "popup").is_none() {
+        session.opener_origin = None;
+    }
     if session.is_environment_open {
-        let mut choice = chosen(&headers, body)
-            .await
-            .unwrap_or_else(|| Choice::of(&session));
+        let mut choice = chosen(&form).unwrap_or_else(|| Choice::of(&session));
         let login_host = Some(choice.login_host.as_str()).filter(|host| !host.is_empty());
         match app
             .providers
@@ -176,7 +235,7 @@ pub(crate) async fn start(
             }
             Err(error) => {
                 choice.mistake = Some(error);
-                return page(&app, &session, &choice);
+                return page(&app, &session, &choice, &link);
             }
         }
     }
@@ -197,27 +256,42 @@ pub(crate) async fn start(
     }
 }
 
-fn page(app: &Gateway, session: &ConnectSession, choice: &Choice) -> Response {
+fn page(app: &Gateway, session: &ConnectSession, choice: &Choice, link: &str) -> Response {
     let choices = app.providers.login_choices(&session.provider);
     match (app.catalog.provider(&session.provider), choices) {
         (Some(provider), Ok(choices)) => {
-            connect_page::page(session, provider, &choices, choice).response(&app.settings.public_url)
+            let waiting = session.opener_origin.as_deref().map(|origin| Waiting {
+                origin,
+                status: format!(
+                    "{}/connect/{link}/status",
+                    app.settings.public_url.trim_end_matches('/')
+                ),
+            });
+            connect_page::page(session, provider, &choices, choice, waiting.as_ref())
+                .response(&app.settings.public_url)
         }
         _ => end(app, &Ending::LinkOver, None),
     }
 }
 
-/// What the form of an open session chose; nothing when it is no form or names no environment.
-async fn chosen(headers: &HeaderMap, body: Body) -> Option<Choice> {
-    let bytes = body::read(headers, body, FORM_MAX_BYTES).await.ok()?;
-    let pairs = query::decode(std::str::from_utf8(&bytes).ok()).ok()?;
-    let value = |name: &str| {
-        let found = pairs.iter().find(|(key, _)| key == name)?;
-        Some(found.1.trim().to_owned())
-    };
+/// The fields of the connect page's form; none when it is no form.
+async fn form(headers: &HeaderMap, body: Body) -> Pairs {
+    let bytes = body::read(headers, body, FORM_MAX_BYTES)
+        .await
+        .unwrap_or_default();
+    query::decode(std::str::from_utf8(&bytes).ok()).unwrap_or_default()
+}
+
+fn value(form: &Pairs, name: &str) -> Option<String> {
+    let found = form.iter().find(|(key, _)| key == name)?;
+    Some(found.1.trim().to_owned())
+}
+
+/// What the form of an open session chose; nothing when it names no environment.
+fn chosen(form: &Pairs) -> Option<Choice> {
     Some(Choice {
-        environment: value("environment")?,
-        login_host: value("login_host").unwrap_or_default(),
+        environment: value(form, "environment")?,
+        login_host: value(form, "login_host").unwrap_or_default(),
         mistake: None,
     })
 }
@@ -242,7 +316,19 @@ pub(crate) async fn finish(
     {
         Ok(finished) => {
             let id = finished.connection.id.as_str();
-            match &finished.session.return_to {
+            match finished.session.return_to.as_deref() {
+                // The page that opened the popup hears of it from the page that waits.
+                _ if finished.session.opener_origin.is_some() => {
+                    let provider = display_name(&app, &finished.session.provider);
+                    end(
+                        &app,
+                        &Ending::Connected {
+                            provider,
+                            mapping_link: None,
+                        },
+                        None,
+                    )
+                }
                 Some(url) => redirect(
                     &app,
                     &returning(url, &[("connection_id", id), ("status", "connected")]),
@@ -300,7 +386,9 @@ async fn authorization_failed(app: &Gateway, error: AuthorizationError) -> Respo
         .as_ref()
         .map_or_else(String::new, |session| session.provider.clone());
     let back = |status: &str| {
-        let session = session.as_ref()?;
+        let session = session
+            .as_ref()
+            .filter(|session| session.opener_origin.is_none())?;
         let mut parameters = vec![("status", status)];
         if let Some(id) = &session.connection_id {
             parameters.push(("connection_id", id.as_str()));
@@ -454,6 +542,53 @@ pub(super) fn return_to(text: &str, allowed: &[String]) -> Result<String, Proble
         ));
     }
     Ok(url.into())
+}
+
+/// Whose page may hear how a popup ended: one origin, never one that a browser named, and a listed one when the operator lists
+/// pages to return to.
+fn opener_origin(
+    new: &NewSession,
+    return_to: Option<&str>,
+    allowed: &[String],
+) -> Result<Option<String>, Problem> {
+    let refuse = |detail: &str| invalid_key("opener_origin", detail);
+    let origin_of = |text: &str| {
+        Url::parse(text)
+            .ok()
+            .map(|url| url.origin().ascii_serialization())
+    };
+    match (new.mode, &new.opener_origin) {
+        (Mode::Redirect, None) => Ok(None),
+        (Mode::Redirect, Some(_)) => Err(refuse("`opener_origin` is of `mode: popup` only.")),
+        (Mode::Popup, None) => return_to
+            .and_then(origin_of)
+            .map(Some)
+            .ok_or_else(|| refuse("`mode: popup` needs `opener_origin`, or `return_to` whose origin it is.")),
+        (Mode::Popup, Some(text)) => {
+            let url = Url::parse(text)
+                .map_err(|_| refuse("`opener_origin` must be an origin, as `https://app.example.com`."))?;
+            let origin = url.origin().ascii_serialization();
+            let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+            if origin != text.trim_end_matches('/')
+                || !(url.scheme() == "https" || url.scheme() == "http" && is_loopback)
+            {
+                return Err(refuse(
+                    "`opener_origin` must be a bare origin, as `https://app.example.com` (http:// only on this machine).",
+                ));
+            }
+            let is_listed = allowed
+                .iter()
+                .filter_map(|entry| origin_of(entry))
+                .any(|entry| entry == origin);
+            if !allowed.is_empty() && !is_listed {
+                return Err(
+                    refuse("`opener_origin` is not that of a URL that the operator allows.")
+                        .allowed(allowed.iter().filter_map(|entry| origin_of(entry))),
+                );
+            }
+            Ok(Some(origin))
+        }
+    }
 }
 
 /// A stored `return_to` with parameters added to its own.

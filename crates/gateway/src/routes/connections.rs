@@ -120,7 +120,10 @@ fn position(text: &str, order: ConnectionOrder) -> Result<(Option<i64>, Connecti
 }
 
 /// What a PATCH may name. `external_id: null` takes the id away.
-#[expect(clippy::option_option, reason = "left out, null and a text are three things")]
+#[expect(
+    clippy::option_option,
+    reason = "null takes the id away, a missing key leaves it"
+)]
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Change {
@@ -130,7 +133,10 @@ struct Change {
 }
 
 /// A key that stands in the body, null or not.
-#[expect(clippy::option_option, reason = "left out, null and a text are three things")]
+#[expect(
+    clippy::option_option,
+    reason = "null takes the id away, a missing key leaves it"
+)]
 fn named<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(value).map(Some)
 }

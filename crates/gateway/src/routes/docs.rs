@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::openapi::openapi as document;
-use crate::pages::Page;
 use crate::pages::docs::main_html;
+use crate::pages::{Page, Script};
 use crate::state::App;
 
 pub(crate) async fn openapi(State(app): State<App>) -> Response {
@@ -32,7 +32,7 @@ pub(crate) async fn page(State(app): State<App>) -> Response {
         title: "Crosswalk API".to_owned(),
         main,
         class: "wide",
-        has_script: false,
+        script: Script::None,
     }
     .response(&app.settings.public_url)
 }

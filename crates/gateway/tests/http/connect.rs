@@ -270,6 +270,30 @@ async fn a_session_is_checked_when_it_is_made() {
             json!({"provider": provider, "environment": environment, "external_id": ""}),
             "external_id",
         ),
+        (
+            json!({"provider": provider, "environment": environment, "mode": "popup"}),
+            "opener_origin",
+        ),
+        (
+            json!({"provider": provider, "environment": environment, "opener_origin": "https://app.example"}),
+            "opener_origin",
+        ),
+        (
+            json!({"provider": provider, "environment": environment, "mode": "popup", "opener_origin": "*"}),
+            "opener_origin",
+        ),
+        (
+            json!({"provider": provider, "environment": environment, "mode": "popup", "opener_origin": "http://app.example"}),
+            "opener_origin",
+        ),
+        (
+            json!({"provider": provider, "environment": environment, "mode": "popup", "opener_origin": "https://app.example/x"}),
+            "opener_origin",
+        ),
+        (
+            json!({"provider": provider, "environment": environment, "mode": "popup", "opener_origin": "https://u@app.example"}),
+            "opener_origin",
+        ),
     ] {
         let refused = world
             .as_party(&world.first, "POST", "/connect/sessions", Some(&body.to_string()))

@@ -154,6 +154,8 @@ pub struct Auth {
     pub token_expiry: TokenExpiry,
     /// What to tell the person, by the `error` of the authorize redirect.
     pub authorize_faults: BTreeMap<String, String>,
+    /// What to tell the person when the provider does not send the browser back.
+    pub stranded: Option<String>,
     /// RFC 6749 §4.4, where the flows name it.
     pub client_credentials: ServerFlow,
     /// RFC 7523, where the flows name it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::Secret;
-use store::{ConnectSession, NewAuthorization, NewConnectSession, Store, StoreError, Tenant};
+use store::{ConnectOutcome, ConnectSession, NewAuthorization, NewConnectSession, Store, StoreError, Tenant};
 
 use crate::support::{World, assert_not_found, connection, on_both_databases, tenant};
 
@@ -17,6 +17,8 @@ on_both_databases!(
     a_session_reconnects_only_the_tenants_own,
     the_environment_is_the_browsers_only_where_it_may_choose,
     a_journey_that_came_to_nothing_begins_anew_once,
+    a_journey_tells_how_far_it_has_come,
+    a_page_without_an_opener_ends_as_one_without,
 );
 
 const TTL_MS: u64 = 600_000;
@@ -51,6 +53,7 @@ fn authorization<'a>(
         issuer: "https://test.example",
         environment: "sandbox",
         login_url: "https://test.example",
+        is_popup: true,
         ttl_ms,
     }
 }
@@ -225,6 +228,95 @@ async fn a_session_reconnects_only_the_tenants_own(world: &World) {
         store.create_connect_session(&one, wrong_provider, TTL_MS).await,
         Err(StoreError::Conflict { .. })
     ));
+}
+
+async fn a_journey_tells_how_far_it_has_come(world: &World) {
+    let store = world.store().await;
+    let tenant = tenant(&store).await;
+    let (session, link) = store
+        .create_connect_session(&tenant, new(), TTL_MS)
+        .await
+        .unwrap();
+    let progress = async |browser| {
+        let told = store.connect_progress(link.expose(), browser).await.unwrap();
+        assert_eq!(told.session.id, session.id);
+        (told.is_begun, told.is_own, told.is_over, told.outcome)
+    };
+    assert_eq!(progress(Some("browser")).await, (false, false, false, None));
+    let verifier = Secret::new("verifier");
+    store
+        .begin_authorization(
+            link.expose(),
+            authorization("state-1", "browser", &verifier, TTL_MS),
+        )
+        .await
+        .unwrap();
+    assert_eq!(progress(Some("browser")).await, (true, true, false, None));
+    for stranger in [None, Some("another"), Some("")] {
+        assert!(!progress(stranger).await.1, "{stranger:?}");
+    }
+    let own = connection(&store, &tenant).await;
+    let connected = ConnectOutcome::Connected;
+    store
+        .settle_connect_session(&session, connected, Some(&own.id))
+        .await
+        .unwrap();
+    // The first ending stays.
+    store
+        .settle_connect_session(&session, ConnectOutcome::Failed, None)
+        .await
+        .unwrap();
+    assert_eq!(progress(None).await, (true, false, true, Some(connected)));
+    let told = store.connect_progress(link.expose(), None).await.unwrap();
+    assert_eq!(told.connection_id, Some(own.id));
+    for unknown in ["", "cw_link_nothing", session.id.as_str()] {
+        assert_not_found(store.connect_progress(unknown, None).await);
+    }
+    // A link that ran out unused, and a browser that stayed away too long.
+    let (_, unused) = store.create_connect_session(&tenant, new(), 0).await.unwrap();
+    assert!(
+        store
+            .connect_progress(unused.expose(), None)
+            .await
+            .unwrap()
+            .is_over
+    );
+    let (_, late) = store
+        .create_connect_session(&tenant, new(), TTL_MS)
+        .await
+        .unwrap();
+    store
+        .begin_authorization(late.expose(), authorization("state-2", "browser", &verifier, 0))
+        .await
+        .unwrap();
+    assert!(store.connect_progress(late.expose(), None).await.unwrap().is_over);
+}
+
+async fn a_page_without_an_opener_ends_as_one_without(world: &World) {
+    let store = world.store().await;
+    let tenant = tenant(&store).await;
+    let verifier = Secret::new("verifier");
+    let popup = || NewConnectSession {
+        opener_origin: Some("https://app.example".to_owned()),
+        ..new()
+    };
+    for is_popup in [true, false] {
+        let (session, link) = store
+            .create_connect_session(&tenant, popup(), TTL_MS)
+            .await
+            .unwrap();
+        assert_eq!(session.opener_origin.as_deref(), Some("https://app.example"));
+        let state = format!("state-{is_popup}");
+        let authorization = NewAuthorization {
+            is_popup,
+            ..authorization(&state, "browser", &verifier, TTL_MS)
+        };
+        let begun = store
+            .begin_authorization(link.expose(), authorization)
+            .await
+            .unwrap();
+        assert_eq!(begun.opener_origin.is_some(), is_popup);
+    }
 }
 
 async fn the_environment_is_the_browsers_only_where_it_may_choose(world: &World) {

@@ -126,6 +126,8 @@ struct AuthFile {
     #[serde(default)]
     authorize_faults: BTreeMap<String, String>,
     #[serde(default)]
+    stranded: Option<String>,
+    #[serde(default)]
     client_credentials: Option<ClientCredentialsFile>,
     #[serde(default)]
     jwt_bearer: Option<JwtBearerFile>,
@@ -297,6 +299,7 @@ fn auth(file: AuthFile) -> Auth {
         client_authentication: file.client_authentication,
         token_expiry: file.token_expiry,
         authorize_faults: file.authorize_faults,
+        stranded: file.stranded,
         client_credentials: ServerFlow {
             environments: file
                 .client_credentials

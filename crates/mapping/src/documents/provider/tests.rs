@@ -606,11 +606,61 @@ fn a_provider_file_with_a_mistake_names_its_place() {
         ("token_expiry: learned", "token_expiry: guessed", "guessed"),
         ("\"^[a-zA-Z0-9]{15}", "\"^[a-zA-Z0-9{15}", "unclosed"),
         ("  expired: |\n    (", "  expired: |\n    ((", "S0"),
+        (
+            "client_credentials, jwt_bearer,",
+            "client_credentials,",
+            "auth.jwt_bearer",
+        ),
+        (
+            "[authorization_code, client_credentials,",
+            "[authorization_code,",
+            "auth.client_credentials",
+        ),
+        (
+            "client_credentials: {environments: [custom]}",
+            "client_credentials: {environments: [moon]}",
+            "`moon`",
+        ),
+        ("lifetime_s: 120", "lifetime_s: 7200", "10 to 3600"),
+        (
+            "probe: {path: \"/services",
+            "probe: {path: \"services",
+            "probe.path",
+        ),
     ] {
         assert!(text.contains(from), "{from}");
         let error = folder(&text.replacen(from, to, 1)).expect_err(to).to_string();
         assert!(error.contains(words), "{to}: {error}");
     }
+}
+
+#[test]
+fn an_assertion_is_for_the_login_host_of_its_environment() {
+    let provider = salesforce();
+    let production = "https://login.salesforce.com";
+    let sandbox = "https://test.salesforce.com";
+    for (environment, login_url, audience) in [
+        ("production", production, production),
+        ("production", "http://127.0.0.1:8081", production),
+        ("sandbox", sandbox, sandbox),
+        ("custom", "https://acme.my.salesforce.com", production),
+        ("custom", "https://acme--uat.sandbox.my.salesforce.com", sandbox),
+    ] {
+        let told = provider.assertion_audience(environment, login_url).unwrap();
+        assert_eq!(told, audience, "{environment} {login_url}");
+    }
+}
+
+#[test]
+fn a_refused_credential_is_explained_by_what_was_said() {
+    let provider = salesforce();
+    let told = |error, description| provider.grant_fault(error, description);
+    let audience = told(Some("invalid_grant"), Some("Audience validation failed")).unwrap();
+    assert!(audience.contains("`sandbox`"), "{audience}");
+    let inactive = told(Some("inactive_user"), Some("user is inactive")).unwrap();
+    assert!(inactive.contains("not active"), "{inactive}");
+    assert_eq!(told(Some("invalid_grant"), Some("something new")), None);
+    assert_eq!(told(None, None), None);
 }
 
 #[test]
