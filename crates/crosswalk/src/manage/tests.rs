@@ -10,7 +10,7 @@ fn a_table_is_as_wide_as_what_stands_in_it_and_steers_no_terminal() {
     ];
     assert_eq!(
         table(&rows, &["id", "name", "scopes"]),
-        "id      name      scopes\ncon_1   Zoë       read,write\ncon_22  ?[2Jgone?  -\n"
+        "id      name       scopes\ncon_1   Zoë        read,write\ncon_22  ?[2Jgone?  -\n"
     );
     assert_eq!(table(&[], &["id"]), "id\n");
 }
