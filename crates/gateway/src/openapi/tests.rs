@@ -169,6 +169,7 @@ fn only_a_few_routes_answer_without_a_key() {
             "/connect/mapping",
             "/connect/{link}",
             "/connect/{link}",
+            "/connect/{link}/status",
             "/oauth/callback/{provider}",
             "/livez",
             "/readyz",
