@@ -9,10 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ApiKeyRecord, NewApiKey, StoreError, TenantRecord};
 
-use super::{Path, invalid_key, typed};
+use super::{Path, invalid_key, json_body};
 use crate::access::{OperatorCall, Scope};
 use crate::audit;
-use crate::body;
 use crate::code::Code;
 use crate::headers;
 use crate::problem::Problem;
@@ -66,8 +65,7 @@ pub(crate) async fn create_tenant(
     call: OperatorCall,
     body: Body,
 ) -> Result<Response, Problem> {
-    let new: NewTenant =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let new: NewTenant = json_body(&app, &headers, body).await?;
     let tenant = app.store.create_tenant(&call.0, checked_name(&new.name)?).await?;
     let response = headers::json(StatusCode::CREATED, &tenant_view(&tenant))?;
     Ok(audit::about(response, &tenant.id, Some(&tenant.id)))
@@ -93,8 +91,7 @@ pub(crate) async fn create_key(
     call: OperatorCall,
     body: Body,
 ) -> Result<Response, Problem> {
-    let new: NewKey =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let new: NewKey = json_body(&app, &headers, body).await?;
     let tenant = TenantId::parse(&new.tenant_id).map_err(|_| no_tenant(StoreError::NotFound))?;
     if let Some(unknown) = new
         .scopes
@@ -146,8 +143,7 @@ pub(crate) async fn rotate_key(
     body: Body,
 ) -> Result<Response, Problem> {
     let tenant = tenant_parameter(&uri)?;
-    let rotation: Rotation =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let rotation: Rotation = json_body(&app, &headers, body).await?;
     if rotation.grace_s > GRACE_MAX_S {
         return Err(invalid_key(
             "grace_s",

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::cookies::{self, JOURNEY};
 use super::mappings::known_provider;
-use super::{Path, invalid_key, mapping_page, typed};
+use super::{Path, invalid_key, json_body, mapping_page};
 use crate::access::{TenantCall, by_id};
 use crate::body;
 use crate::code::Code;
@@ -72,8 +72,7 @@ pub(crate) async fn create_session(
     call: TenantCall,
     body: Body,
 ) -> Result<Response, Problem> {
-    let new: NewSession =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let new: NewSession = json_body(&app, &headers, body).await?;
     known_provider(&app, &new.provider)?;
     check_scopes(&new.scopes)?;
     if let Some(external_id) = &new.external_id {

@@ -11,9 +11,8 @@ use store::{Connection, ConnectionChange, ConnectionFilter, ConnectionOrder, Con
 use tokio::time::Instant;
 
 use super::connect::check_external_id;
-use super::{Path, page, typed, within};
+use super::{Path, json_body, page, within};
 use crate::access::{TenantCall, by_id, missing_connection};
-use crate::body;
 use crate::code::Code;
 use crate::headers;
 use crate::problem::Problem;
@@ -149,8 +148,7 @@ pub(crate) async fn change(
     body: Body,
 ) -> Result<Response, Problem> {
     let connection = by_id(&app, &call.tenant, &id).await?;
-    let change: Change =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let change: Change = json_body(&app, &headers, body).await?;
     if let Some(Some(external_id)) = &change.external_id {
         check_external_id(external_id)?;
     }

@@ -12,9 +12,8 @@ use store::{ConnectionFlow, Grant, OwnClient};
 use super::connect::{DEFAULT_ENVIRONMENT, check_external_id, reconnected};
 use super::connections::view;
 use super::mappings::known_provider;
-use super::{invalid_key, typed};
+use super::{invalid_key, json_body};
 use crate::access::TenantCall;
-use crate::body;
 use crate::headers;
 use crate::problem::Problem;
 use crate::state::App;
@@ -55,8 +54,7 @@ pub(crate) async fn create(
     call: TenantCall,
     body: Body,
 ) -> Result<Response, Problem> {
-    let new: NewConnection =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let new: NewConnection = json_body(&app, &headers, body).await?;
     known_provider(&app, &new.provider)?;
     if let Some(external_id) = &new.external_id {
         check_external_id(external_id)?;

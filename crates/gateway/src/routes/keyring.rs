@@ -8,10 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{GenerationUse, MasterKeyUse, Rotation, StoreError};
 
-use super::{invalid_key, typed};
+use super::{invalid_key, json_body};
 use crate::access::OperatorCall;
 use crate::audit;
-use crate::body;
 use crate::code::Code;
 use crate::headers;
 use crate::problem::Problem;
@@ -51,8 +50,7 @@ pub(crate) async fn rotate(
     call: OperatorCall,
     body: Body,
 ) -> Result<Response, Problem> {
-    let asked: Rotate =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let asked: Rotate = json_body(&app, &headers, body).await?;
     let data_keys_before_ms = match &asked.data_keys_before {
         Some(text) => Some(parse_iso(text).ok_or_else(|| {
             invalid_key(
@@ -90,8 +88,7 @@ pub(crate) async fn retire(
     call: OperatorCall,
     body: Body,
 ) -> Result<Response, Problem> {
-    let asked: Retire =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let asked: Retire = json_body(&app, &headers, body).await?;
     let retired = app.store.retire_master_key(&call.0, &asked.id).await;
     retired.map_err(|error| match error {
         StoreError::NotFound => Problem::new(

@@ -18,7 +18,7 @@ use unified::{FieldPicks, Outcome};
 use super::connect::{display_name, end, redirect, return_to, returning};
 use super::cookies::{self, MAPPING_PAGE};
 use super::mapping_form::{Action, Checked, Posted, merged};
-use super::{Path, invalid_key, typed, within};
+use super::{Path, invalid_key, json_body, within};
 use crate::access::{TenantCall, by_id};
 use crate::body;
 use crate::code::Code;
@@ -76,8 +76,7 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let connection = by_id(&app, &call.tenant, &id).await?;
-    let new: NewPage =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let new: NewPage = json_body(&app, &headers, body).await?;
     let return_to = new
         .return_to
         .as_deref()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{MappingOverride, OverrideLevel, OverrideVersion, StoreError, Tenant};
 
-use super::{Path, for_connection, invalid_key, typed, within};
+use super::{Path, for_connection, invalid_key, json_body, within};
 use crate::access::{ConnectionCall, TenantCall, by_id};
 use crate::body;
 use crate::code::Code;
@@ -195,8 +195,7 @@ pub(crate) async fn preview(
             ),
         ));
     }
-    let tried: Preview =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let tried: Preview = json_body(&app, &headers, body).await?;
     let level = OverrideLevel::Tenant;
     let work = app.unified.preview(
         &call.tenant,
@@ -217,8 +216,7 @@ pub(crate) async fn preview_own(
     body: Body,
 ) -> Result<Response, Problem> {
     let connection = by_id(&app, &call.tenant, &id).await?;
-    let tried: Preview =
-        typed(body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let tried: Preview = json_body(&app, &headers, body).await?;
     let _permit = app
         .permits
         .connection(call.permit, connection.id.as_str())
@@ -334,8 +332,7 @@ async fn restore(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let wanted: Rollback =
-        typed(body::read_json(headers, body, app.settings.limits.request_body_max_bytes).await?)?;
+    let wanted: Rollback = json_body(app, headers, body).await?;
     let Target {
         level,
         provider,

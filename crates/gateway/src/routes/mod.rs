@@ -21,14 +21,16 @@ pub(crate) mod webhooks;
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::access::ConnectionCall;
+use crate::body;
 use crate::code::Code;
 use crate::headers;
 use crate::problem::Problem;
@@ -94,6 +96,15 @@ pub(crate) fn no_parameters(call: &ConnectionCall) -> Result<(), Problem> {
         format!("`{name}` is not a parameter of this route."),
     )
     .fields([name]))
+}
+
+/// The JSON body of a request as the type a management route takes.
+pub(crate) async fn json_body<T: DeserializeOwned>(
+    app: &Gateway,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    typed(body::read_json(headers, body, app.settings.limits.request_body_max_bytes).await?)
 }
 
 /// A JSON body as the type a management route takes; the type refuses unknown keys.

@@ -12,7 +12,7 @@ use store::{
     WebhookEndpoint, WebhookEndpointChange,
 };
 
-use super::{Path, invalid_key, page, typed};
+use super::{Path, invalid_key, json_body, page, typed};
 use crate::access::TenantCall;
 use crate::audit;
 use crate::body;
@@ -72,7 +72,7 @@ pub(crate) async fn create(
     call: TenantCall,
     body: Body,
 ) -> Result<Response, Problem> {
-    let new: NewWebhook = typed(read_body(&app, &headers, body).await?)?;
+    let new: NewWebhook = json_body(&app, &headers, body).await?;
     let new = NewWebhookEndpoint {
         url: checked_url(&app, &new.url)?,
         description: new.description,
@@ -103,13 +103,8 @@ pub(crate) async fn change(
     call: TenantCall,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = endpoint_id(&id)?;
-    // Another tenant's is not told apart by what the body is answered with.
-    app.store
-        .webhook_endpoint(&call.tenant, &id)
-        .await
-        .map_err(missing)?;
-    let body = read_body(&app, &headers, body).await?;
+    let id = own_endpoint(&app, &call, &id).await?;
+    let body = body::read_json(&headers, body, app.settings.limits.request_body_max_bytes).await?;
     let is_taken_away = body.get("description").is_some_and(Value::is_null);
     let change: WebhookChange = typed(body)?;
     let change = WebhookEndpointChange {
@@ -235,12 +230,8 @@ pub(crate) async fn replay(
     call: TenantCall,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = endpoint_id(&id)?;
-    app.store
-        .webhook_endpoint(&call.tenant, &id)
-        .await
-        .map_err(missing)?;
-    let replay: Replay = typed(read_body(&app, &headers, body).await?)?;
+    let id = own_endpoint(&app, &call, &id).await?;
+    let replay: Replay = json_body(&app, &headers, body).await?;
     let since_ms = parse_iso(&replay.since)
         .ok_or_else(|| invalid_key("since", "`since` must be an instant, as `2026-05-01T00:00:00Z`."))?;
     let replayed = app
@@ -249,10 +240,6 @@ pub(crate) async fn replay(
         .await
         .map_err(missing)?;
     headers::json(StatusCode::ACCEPTED, &json!({"replayed": replayed}))
-}
-
-async fn read_body(app: &Gateway, headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
-    body::read_json(headers, body, app.settings.limits.request_body_max_bytes).await
 }
 
 /// The URL in its one form.
@@ -301,6 +288,14 @@ fn missing_delivery(error: StoreError) -> Problem {
         ),
         other => other.into(),
     }
+}
+
+/// The id of an endpoint of the caller's, looked up before the body is read: another tenant's is not told apart by what the
+/// body is answered with.
+async fn own_endpoint(app: &Gateway, call: &TenantCall, id: &str) -> Result<WebhookEndpointId, Problem> {
+    let id = endpoint_id(id)?;
+    let found = app.store.webhook_endpoint(&call.tenant, &id).await;
+    found.map(|_| id).map_err(missing)
 }
 
 fn endpoint_id(text: &str) -> Result<WebhookEndpointId, Problem> {
