@@ -93,8 +93,6 @@ pub struct ProxyReply {
     pub body: StreamBody,
     /// What the reply tells about rate limits.
     pub quotas: Vec<QuotaReading>,
-    /// The reply says that the session is over although the token is new.
-    pub session_expired: bool,
 }
 
 impl Providers {
@@ -184,7 +182,6 @@ impl Inner {
                     Duration::from_millis(limits.upstream_idle_ms),
                 ),
                 quotas: judged.quotas,
-                session_expired: judged.session_expired,
             });
         }
     }
