@@ -61,6 +61,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || a == 127
         || a >= 224
         || (a == 100 && (64..128).contains(&b))
+        // What answers every machine of one large cloud at a public address, though it is no host of the internet.
+        || address == Ipv4Addr::new(168, 63, 129, 16)
         || (a == 169 && b == 254)
         || (a == 172 && (16..32).contains(&b))
         || (a == 192 && b == 168)

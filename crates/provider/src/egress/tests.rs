@@ -2,7 +2,10 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::address::is_public;
+use hyper_util::client::legacy::connect::dns::Name;
+use tower::Service;
+
+use super::address::{NotPublic, Resolver, is_public};
 use super::{EgressError, absolute_uri, refuse_redirect, unzip};
 use crate::hosts::Origin;
 
@@ -17,6 +20,7 @@ fn only_public_addresses_pass() {
         "100.127.255.255",
         "127.0.0.1",
         "127.255.0.1",
+        "168.63.129.16",
         "169.254.169.254",
         "172.16.0.1",
         "172.31.255.255",
@@ -42,9 +46,12 @@ fn only_public_addresses_pass() {
         "100::1",
         "2001::1",
         "2001:20::1",
+        "2001:1ff::1",
         "2001:db8::1",
         "2002:7f00:1::1",
         "3fff::1",
+        "3fff:fff::1",
+        "4000::1",
         "fc00::1",
         "fd12:3456::1",
         "fe80::1",
@@ -57,16 +64,65 @@ fn only_public_addresses_pass() {
     for address in [
         "1.1.1.1",
         "8.8.8.8",
+        "9.255.255.255",
+        "11.0.0.1",
+        "99.64.0.1",
         "100.63.255.255",
         "100.128.0.1",
+        "126.255.255.255",
+        "128.0.0.1",
+        "168.63.128.16",
+        "168.63.129.15",
+        "169.253.1.1",
+        "169.255.1.1",
+        "171.16.0.1",
         "172.15.0.1",
         "172.32.0.1",
+        "191.168.1.1",
+        "192.0.1.1",
+        "192.1.0.1",
+        "192.88.98.1",
+        "192.89.99.1",
+        "192.167.1.1",
+        "198.17.255.255",
+        "198.20.0.1",
+        "198.50.100.1",
+        "198.51.101.1",
+        "203.0.112.1",
+        "203.1.113.1",
+        "223.255.255.255",
+        "2001:200::1",
+        "2001:db9::1",
+        "2003::1",
+        "2606:db8::1",
         "2606:4700::1",
         "2a00::1",
+        "3ffe::1",
+        "3fff:1000::1",
     ] {
         let parsed: IpAddr = address.parse().expect("an address");
         assert!(is_public(parsed), "{address} did not pass");
     }
+}
+
+#[tokio::test]
+async fn a_name_that_stands_for_private_addresses_only_does_not_resolve() {
+    let resolve = async |public_only: bool, name: &str| {
+        let name: Name = name.parse().expect("a name");
+        Resolver { public_only }.call(name).await
+    };
+    let refused = resolve(true, "localhost").await.expect_err("loopback");
+    assert!(
+        refused.get_ref().is_some_and(|error| error.is::<NotPublic>()),
+        "{refused}"
+    );
+    let allowed = resolve(false, "localhost").await.expect("the operator allows it");
+    assert!(allowed.into_iter().all(|address| address.ip().is_loopback()));
+    let unknown = resolve(true, "nobody.invalid").await.expect_err("no such name");
+    assert!(
+        !unknown.get_ref().is_some_and(|error| error.is::<NotPublic>()),
+        "{unknown}"
+    );
 }
 
 #[test]
