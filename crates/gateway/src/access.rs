@@ -9,6 +9,7 @@ use model::ConnectionId;
 use store::{AuthenticationError, Caller, Connection, Operator, StoreError, Tenant};
 
 use crate::audit::Actor;
+use crate::bad_keys::Source;
 use crate::code::Code;
 use crate::idempotency::Admitted;
 use crate::limits::{Permit, TenantPermit};
@@ -163,8 +164,19 @@ fn undeclared(parts: &Parts) -> Problem {
 
 async fn authenticate(app: &Gateway, parts: &Parts) -> Result<Caller, Problem> {
     let key = bearer(&parts.headers)?;
+    let source = parts.extensions.get::<Source>().copied().unwrap_or_default();
+    let now_ms = app.clock.now_ms();
+    if let Some(wait_s) = app.bad_keys.held_back_s(source, now_ms)
+        && !app.store.remembers_key(key)
+    {
+        metrics::counter!("crosswalk_bad_keys_total", "outcome" => "held_back").increment(1);
+        let detail = "As many keys from your address were not valid as may be within a minute.";
+        return Err(Problem::new(Code::TooManyBadKeys, detail).retry_after(wait_s));
+    }
     let caller = app.store.authenticate(key).await.map_err(|error| match error {
         AuthenticationError::Unknown => {
+            metrics::counter!("crosswalk_bad_keys_total", "outcome" => "refused").increment(1);
+            app.bad_keys.note(source, now_ms);
             Problem::new(Code::InvalidApiKey, "The API key is unknown, expired or revoked.").header(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"crosswalk\", error=\"invalid_token\""),

@@ -40,6 +40,8 @@ codes! {
         "Send `Authorization: Bearer <key>`.";
     InvalidApiKey = "invalid_api_key", 401, false, "The API key is not valid",
         "The key is unknown, expired or revoked. Use another one.";
+    TooManyBadKeys = "too_many_bad_keys", 429, true, "Too many API keys from this address were not valid",
+        "Nothing was looked up. Correct the key; one that this node does not know yet works again after `Retry-After` seconds.";
     OperatorKeyRequired = "operator_key_required", 403, false, "This route takes the operator key",
         "Routes under /admin take the operator key of the configuration, not a tenant's key.";
     TenantKeyRequired = "tenant_key_required", 403, false, "This route takes a tenant's API key",
@@ -135,6 +137,8 @@ codes! {
         "Only the provider's own hosts are called. The operator may allow more.";
     RefreshInProgress = "refresh_in_progress", 503, true, "The connection's access is being renewed",
         "Try again after `Retry-After` seconds.";
+    AppNotAdmitted = "app_not_admitted", 403, false, "The customer's org does not let the app in",
+        "An administrator of the org installs or approves the app, or admits the gateway's address; the connection then works again, as it is.";
     ProviderMisconfigured = "provider_misconfigured", 500, false, "The gateway's app at the provider is not set up",
         "The operator must correct the app's registration or its credentials in the configuration.";
 

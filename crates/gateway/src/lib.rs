@@ -8,6 +8,7 @@
 
 mod access;
 mod audit;
+mod bad_keys;
 mod body;
 mod code;
 mod failures;

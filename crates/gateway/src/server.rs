@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use crate::bad_keys::Source;
 use crate::router;
 use crate::settings::{GatewaySettings, Parts};
 use crate::state::Gateway;
@@ -218,6 +219,9 @@ async fn connection(
     let limits = &gateway.settings.limits;
     // Answers are written whole; waiting to fill a packet only delays them. Failure means the peer is gone already.
     let _ = stream.set_nodelay(true);
+    let source = stream
+        .peer_addr()
+        .map_or_else(|_| Source::default(), |address| Source::of(address.ip()));
     let facts = Arc::new(ConnectionFacts::default());
     let socket = Socket::new(
         stream,
@@ -228,6 +232,7 @@ async fn connection(
         let facts = Arc::clone(&facts);
         move |mut request: http::Request<Incoming>| {
             let in_flight = facts.begin();
+            request.extensions_mut().insert(source);
             if facts.is_ambiguous() {
                 request.extensions_mut().insert(Ambiguous);
             }

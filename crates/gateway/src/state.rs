@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use unified::Unified;
 
+use crate::bad_keys::BadKeys;
 use crate::limits::Permits;
 use crate::observe::RouteMetrics;
 use crate::settings::{GatewaySettings, Parts};
@@ -31,6 +32,7 @@ pub(crate) struct Gateway {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) metrics_text: Arc<dyn Fn() -> String + Send + Sync>,
     pub(crate) permits: Permits,
+    pub(crate) bad_keys: BadKeys,
     pub(crate) route_metrics: RouteMetrics,
     /// Writes that name a key: each ends on a task of its own, whether or not its caller waits.
     pub(crate) writes: TaskTracker,
@@ -48,6 +50,7 @@ impl Gateway {
     pub(crate) fn new(settings: GatewaySettings, parts: Parts) -> Self {
         Self {
             permits: Permits::new(&settings.limits),
+            bad_keys: BadKeys::new(settings.limits.bad_keys_max),
             route_metrics: RouteMetrics::new(),
             settings,
             catalog: parts.catalog,

@@ -54,6 +54,8 @@ pub struct Limits {
     pub inflight_max: usize,
     /// Requests in flight for one tenant on this node.
     pub tenant_inflight_max: usize,
+    /// Keys that are not valid which one address may present to this node in a minute.
+    pub bad_keys_max: u32,
     /// Requests in flight for one connection on this node: below the CRM's own limit of 25 long calls.
     pub connection_inflight_max: usize,
     /// Records in one page when the caller does not say.
@@ -126,6 +128,7 @@ impl Default for Limits {
             sockets_max: 20_000,
             inflight_max: 4_096,
             tenant_inflight_max: 1_024,
+            bad_keys_max: 100,
             connection_inflight_max: 20,
             page_default_records: 100,
             page_max_records: 2_000,

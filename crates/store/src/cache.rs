@@ -85,6 +85,11 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         }
     }
 
+    /// What is remembered of `key`, good or not.
+    pub(crate) fn peek(&self, key: &str) -> Option<V> {
+        self.entries.get(key).map(|entry| entry.value.clone())
+    }
+
     /// Loads past the cache and remembers what was loaded.
     pub(crate) async fn reload(
         &self,

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod bad_keys;
 mod bodies;
 mod connect;
 mod idempotency;

@@ -15,6 +15,7 @@ on_both_databases!(
     an_expired_key_stops,
     nothing_else_is_a_key,
     the_last_use_is_written,
+    a_key_is_remembered_once_it_was_seen_to_be_good,
     bad_names_are_refused,
     keys_belong_to_their_tenant,
 );
@@ -152,6 +153,45 @@ async fn the_last_use_is_written(world: &World) {
     let keys = store.list_api_keys(&operator, tenant.id()).await.unwrap();
     let used_at_ms = keys[0].last_used_at_ms.expect("closing writes what was noted");
     assert!((keys[0].created_at_ms - used_at_ms).abs() < 60_000);
+}
+
+async fn a_key_is_remembered_once_it_was_seen_to_be_good(world: &World) {
+    let store = world.store().await;
+    let (tenant, key) = tenant_and_key(&store).await;
+    store.close().await;
+    let store = world.store().await;
+    let operator = operator(&store).await;
+    assert!(store.remembers_key(OPERATOR_KEY) && !store.remembers_key(&OPERATOR_KEY[1..]));
+    assert!(!store.remembers_key(key.expose()), "nobody has asked yet");
+    assert!(store.authenticate(key.expose()).await.is_ok());
+    assert!(store.remembers_key(key.expose()));
+    for text in ["", &key.expose()[1..], &"x".repeat(1 << 20)] {
+        assert!(!store.remembers_key(text), "{text:.80}");
+    }
+    let id = store.list_api_keys(&operator, tenant.id()).await.unwrap()[0]
+        .id
+        .clone();
+    store.revoke_api_key(&operator, tenant.id(), &id).await.unwrap();
+    assert!(store.authenticate(key.expose()).await.is_err());
+    assert!(!store.remembers_key(key.expose()), "revoked, and seen to be");
+
+    // Its public part is in lists and logs: who knows that alone is not remembered with it.
+    let (_, key) = tenant_and_key(&store).await;
+    store.close().await;
+    let other_hash = if world.is_postgres() {
+        "decode(repeat('00', 32), 'hex')"
+    } else {
+        "zeroblob(32)"
+    };
+    world
+        .tamper(&format!("UPDATE api_keys SET secret_hash = {other_hash}"))
+        .await;
+    let store = world.store().await;
+    assert!(
+        store.authenticate(key.expose()).await.is_err(),
+        "read, and of another secret"
+    );
+    assert!(!store.remembers_key(key.expose()));
 }
 
 async fn bad_names_are_refused(world: &World) {
