@@ -133,6 +133,7 @@ impl From<CallError> for Problem {
                     "The gateway's app at the provider is not set up as it should be.",
                 )
             }
+            CallError::NotAdmitted => Self::new(Code::AppNotAdmitted, text),
             CallError::Unreachable { .. } => Self::new(Code::UpstreamUnreachable, text).remote(None),
             CallError::DeadlineExceeded { .. } => Self::new(Code::DeadlineExceeded, text).remote(None),
             CallError::UnexpectedRedirect { .. } => Self::new(Code::UnexpectedRedirect, text).remote(None),

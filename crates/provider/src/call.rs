@@ -147,6 +147,10 @@ pub enum CallError {
         /// What is wrong.
         what: String,
     },
+    /// The customer's side does not let our application in: it is not installed or approved there, or calls from this
+    /// gateway's address are refused. The grant may be good. 403.
+    #[error("the customer's org does not let the app in, or not from this gateway's address")]
+    NotAdmitted,
     /// No connection, or it broke. 502.
     #[error("the provider could not be reached: {what}")]
     Unreachable {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::Inner;
 use crate::call::CallError;
-use crate::refresh::{Cause, Outcome, run_refresh};
+use crate::refresh::{Cause, Outcome, Rest, run_refresh};
 
 /// A token that ends within this time is refreshed before it is used.
 const LEEWAY_MS: i64 = 60_000;
@@ -132,9 +132,12 @@ impl Inner {
         if self.trips.is_tripped(&connection.provider) {
             return Some(app_refused(&connection.provider));
         }
-        let left = self.flights.cooling(&connection.id)?;
-        Some(CallError::RefreshInProgress {
-            retry_after_s: left.as_secs() + 1,
+        let (left, why) = self.flights.cooling(&connection.id)?;
+        Some(match why {
+            Rest::Unsettled => CallError::RefreshInProgress {
+                retry_after_s: left.as_secs() + 1,
+            },
+            Rest::NotAdmitted => CallError::NotAdmitted,
         })
     }
 
@@ -155,6 +158,7 @@ impl Inner {
                 what: "no connection to the token endpoint",
             },
             Outcome::Misconfigured => app_refused(&connection.provider),
+            Outcome::NotAdmitted => CallError::NotAdmitted,
             Outcome::Unsettled => CallError::RefreshInProgress {
                 retry_after_s: self.settings.limits.refresh_cooldown_ms.div_ceil(1_000),
             },

@@ -12,7 +12,7 @@ mod turns;
 
 pub(crate) use ahead::Used;
 pub(crate) use driver::{Cause, run as run_refresh};
-pub(crate) use flights::{Flights, Trips};
+pub(crate) use flights::{Flights, Rest, Trips};
 pub(crate) use machine::Outcome;
 pub(crate) use token::{Client, TokenReply, TokenRequest, exchange_code, request_token, revoke};
 pub(crate) use turns::Turns;

@@ -91,7 +91,7 @@ fn statuses_of_a_provider_are_its_own_but_401_is_ours() {
 
 #[test]
 fn calls_that_failed_say_whose_fault_it_is() {
-    let cases: [(CallError, u16, &str, bool, bool); 7] = [
+    let cases: [(CallError, u16, &str, bool, bool); 8] = [
         (
             CallError::NeedsReauth {
                 state: ConnectionState::NeedsReauth,
@@ -142,6 +142,7 @@ fn calls_that_failed_say_whose_fault_it_is() {
             false,
             false,
         ),
+        (CallError::NotAdmitted, 403, "app_not_admitted", false, false),
         (
             CallError::BadRequest {
                 status: 413,

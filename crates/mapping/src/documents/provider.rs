@@ -378,6 +378,8 @@ pub enum TokenFault {
     Busy,
     /// Our application is not set up as it should be; the grant may be good.
     Misconfigured,
+    /// This customer's side does not let the application in, or not from here; others may, and the grant may be good.
+    NotAdmitted,
     /// The provider is out of order: nothing is known about the grant.
     Unavailable,
 }

@@ -13,7 +13,7 @@ use store::{
 };
 use tokio::time::Instant;
 
-use super::flights::{Answer, Answering};
+use super::flights::{Answer, Answering, Rest};
 use super::machine::{Command, Event, Machine, Outcome, Release};
 use super::token::{self, Client, TokenReply, present_refresh_token};
 use super::turns::Turn;
@@ -202,7 +202,14 @@ impl Driver {
             }
             Command::TripApp => {
                 tracing::error!(provider = %self.connection.provider, "the provider refuses our application");
-                self.rest();
+                self.inner.trips.trip(&self.connection.provider);
+                return Ran::Silently;
+            }
+            Command::RestConnection => {
+                let time = Duration::from_millis(self.inner.settings.limits.refresh_cooldown_ms);
+                self.inner
+                    .flights
+                    .cool(&self.connection.id, time, Rest::NotAdmitted);
                 return Ran::Silently;
             }
             Command::Answer(outcome) => {
@@ -374,8 +381,11 @@ impl Driver {
                 TokenFault::Dead => Event::RefusedDead,
                 TokenFault::Busy => Event::RefusedBusy,
                 // A client of the tenant's own is for the tenant to correct.
-                TokenFault::Misconfigured if has_own_client => Event::RefusedDead,
+                TokenFault::Misconfigured | TokenFault::NotAdmitted if has_own_client => Event::RefusedDead,
+                // Where no person agreed to it, it is often one org that lacks the application or its user.
+                TokenFault::Misconfigured if row.grant.is_some() => Event::RefusedNotAdmitted,
                 TokenFault::Misconfigured => Event::RefusedMisconfigured,
+                TokenFault::NotAdmitted => Event::RefusedNotAdmitted,
                 TokenFault::Unavailable => Event::Unknown,
             },
             TokenReply::NotSent(crate::egress::EgressError::Lapsed) => Event::Lapsed,
@@ -388,23 +398,6 @@ impl Driver {
                 Event::Unknown
             }
         }
-    }
-
-    /// After our application was refused. Where no person agreed to it, it is often one org that lacks it or its user: the
-    /// others are not made to wait.
-    fn rest(&self) {
-        if self.has_grant() {
-            let cooldown_ms = self.inner.settings.limits.refresh_cooldown_ms;
-            self.inner
-                .flights
-                .cool(&self.connection.id, Duration::from_millis(cooldown_ms));
-        } else {
-            self.inner.trips.trip(&self.connection.provider);
-        }
-    }
-
-    fn has_grant(&self) -> bool {
-        self.row.as_ref().is_some_and(|row| row.grant.is_some())
     }
 
     fn granted(&mut self, configured: &Configured, facts: TokenFacts) -> Event {
@@ -498,11 +491,8 @@ impl Driver {
     }
 
     async fn mark(&mut self, version: i64, fence: i64, reason: &str) -> Event {
-        let reason = if self.has_grant() {
-            CREDENTIAL_REFUSED
-        } else {
-            reason
-        };
+        let has_grant = self.row.as_ref().is_some_and(|row| row.grant.is_some());
+        let reason = if has_grant { CREDENTIAL_REFUSED } else { reason };
         let store = self.inner.store.clone();
         let (tenant, id) = (self.tenant.clone(), self.connection.id.clone());
         match self
@@ -535,9 +525,10 @@ impl Driver {
             Release::NotSent => RefreshRelease::NotSent,
             Release::Failed => RefreshRelease::Failed,
             Release::OutcomeUnknown => {
+                let time = Duration::from_millis(cooldown_ms);
                 self.inner
                     .flights
-                    .cool(&self.connection.id, Duration::from_millis(cooldown_ms));
+                    .cool(&self.connection.id, time, Rest::Unsettled);
                 RefreshRelease::OutcomeUnknown { cooldown_ms }
             }
         };
@@ -582,6 +573,7 @@ const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::InProgress => "in_progress",
         Outcome::Unreachable => "unreachable",
         Outcome::Misconfigured => "misconfigured",
+        Outcome::NotAdmitted => "not_admitted",
         Outcome::Unsettled => "outcome_unknown",
         Outcome::SaveFailed => "save_failed",
     }

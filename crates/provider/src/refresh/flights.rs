@@ -23,11 +23,20 @@ pub(crate) type Waiting = watch::Receiver<Option<Answer>>;
 /// The end that the driver holds.
 pub(crate) type Answering = watch::Sender<Option<Answer>>;
 
+/// Why nothing is presented for a connection for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Nobody knows what came of the last request.
+    Unsettled,
+    /// The customer's side does not let the application in.
+    NotAdmitted,
+}
+
 /// The refreshes under way in this process.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
     under_way: Mutex<HashMap<ConnectionId, Waiting>>,
-    cooling: Mutex<HashMap<ConnectionId, Instant>>,
+    cooling: Mutex<HashMap<ConnectionId, (Instant, Rest)>>,
 }
 
 impl Flights {
@@ -55,18 +64,19 @@ impl Flights {
     }
 
     /// Remembers that nobody may present this connection's token for a while.
-    pub(crate) fn cool(&self, id: &ConnectionId, time: Duration) {
+    pub(crate) fn cool(&self, id: &ConnectionId, time: Duration, why: Rest) {
         let now = Instant::now();
         let mut cooling = locked(&self.cooling);
-        cooling.retain(|_, until| *until > now);
-        cooling.insert(id.clone(), now + time);
+        cooling.retain(|_, (until, _)| *until > now);
+        cooling.insert(id.clone(), (now + time, why));
     }
 
-    /// Time left until the connection's token may be presented again.
-    pub(crate) fn cooling(&self, id: &ConnectionId) -> Option<Duration> {
+    /// Time left until the connection's token may be presented again, and why.
+    pub(crate) fn cooling(&self, id: &ConnectionId) -> Option<(Duration, Rest)> {
         let cooling = locked(&self.cooling);
-        let left = cooling.get(id)?.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then_some(left)
+        let (until, why) = *cooling.get(id)?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some((left, why))
     }
 }
 

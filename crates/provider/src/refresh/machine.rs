@@ -76,6 +76,8 @@ pub(crate) enum Event {
     RefusedBusy,
     /// The provider said that our application is at fault.
     RefusedMisconfigured,
+    /// The provider said that this customer's side does not let our application in.
+    RefusedNotAdmitted,
     /// Sent, and nobody knows what came of it.
     Unknown,
     /// The new tokens are durable.
@@ -162,6 +164,8 @@ pub(crate) enum Command {
     ReleaseLease,
     /// Silent: stop refreshing for this application for a while.
     TripApp,
+    /// Silent: stop refreshing this connection for a while.
+    RestConnection,
     /// Silent: let those who wait have this answer now.
     Answer(Outcome),
     /// The end.
@@ -223,6 +227,8 @@ pub(crate) enum Outcome {
     Unreachable,
     /// Our application is refused by the provider.
     Misconfigured,
+    /// This customer's side does not let our application in.
+    NotAdmitted,
     /// Sent, and nobody knows what came of it.
     Unsettled,
     /// New tokens exist but are not durable yet: nobody may have them.
@@ -416,6 +422,11 @@ impl Machine {
                 let mut commands = give_back(Release::Failed);
                 commands.push(Command::TripApp);
                 finish_with(commands, Outcome::Misconfigured)
+            }
+            Event::RefusedNotAdmitted => {
+                let mut commands = give_back(Release::Failed);
+                commands.push(Command::RestConnection);
+                finish_with(commands, Outcome::NotAdmitted)
             }
             _ => finish_with(give_back(Release::OutcomeUnknown), Outcome::Unsettled),
         }

@@ -152,10 +152,12 @@ async fn a_refused_credential_rests_or_needs_a_person_and_blames_nobody_else() {
     }
     // The operator's application: nobody is marked, and this connection alone rests.
     world.fake.next(invalid_client());
-    let error = get(&world, &shared.id).await.unwrap_err();
-    assert!(matches!(error, CallError::Misconfigured { .. }), "{error:?}");
-    let error = get(&world, &shared.id).await.unwrap_err();
-    assert!(matches!(error, CallError::RefreshInProgress { .. }), "{error:?}");
+    let posts = world.fake.posts();
+    for _ in 0..2 {
+        let error = get(&world, &shared.id).await.unwrap_err();
+        assert!(matches!(error, CallError::NotAdmitted), "{error:?}");
+    }
+    assert_eq!(world.fake.posts(), posts + 1);
     let state = |id: model::ConnectionId| {
         let world = &world;
         async move { world.store.connection(&world.tenant, &id).await.unwrap() }

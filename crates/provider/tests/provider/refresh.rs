@@ -9,7 +9,7 @@ use serde_json::json;
 use store::{ConnectionState, Store};
 
 use crate::fake::TokenScript;
-use crate::support::{World, providers, store_config};
+use crate::support::{World, connection, providers, store_config};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn claim_01_five_hundred_callers_make_one_token_request() {
@@ -240,6 +240,31 @@ async fn claim_14_invalid_client_blames_the_application_and_rests() {
         "the application rests after the first refusal"
     );
     assert_eq!(world.now().await.state, ConnectionState::Active);
+}
+
+#[tokio::test]
+async fn an_org_that_does_not_admit_the_app_is_told_so_and_nobody_else_rests() {
+    let world = World::new().await;
+    let other = connection(&world.store, &world.tenant, &world.fake, Some("refresh-1")).await;
+    let refused = r#"{"error":"app_not_found","error_description":"not installed in this org"}"#;
+    world.fake.next(TokenScript::Answer(400, refused.to_owned()));
+    for _ in 0..3 {
+        let error = world.get("/things").await.unwrap_err();
+        assert!(matches!(error, CallError::NotAdmitted), "{error:?}");
+    }
+    assert_eq!(
+        world.fake.posts(),
+        1,
+        "the connection rests after the first refusal"
+    );
+    assert_eq!(
+        world.now().await.state,
+        ConnectionState::Active,
+        "its grant may be good"
+    );
+    let call = world.providers.send(&world.tenant, &other, Call::get("/things"));
+    let answered = call.await;
+    assert!(answered.is_ok(), "another org lets the app in: {answered:?}");
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ fn only_what_says_so_is_a_dead_grant() {
             "user hasn't approved this consumer",
             TokenFault::Dead,
         ),
-        ("invalid_grant", "ip restricted", TokenFault::Misconfigured),
+        ("invalid_grant", "ip restricted", TokenFault::NotAdmitted),
         ("inactive_user", "user is inactive", TokenFault::Dead),
         ("inactive_org", "organization is not active", TokenFault::Dead),
         (
@@ -97,17 +97,17 @@ fn only_what_says_so_is_a_dead_grant() {
         (
             "invalid_client",
             "app must be installed into org",
-            TokenFault::Misconfigured,
+            TokenFault::NotAdmitted,
         ),
         (
             "invalid_app_access",
             "user is not admin approved to access this app",
-            TokenFault::Misconfigured,
+            TokenFault::NotAdmitted,
         ),
         (
             "app_not_found",
             "External client app is not installed in this org",
-            TokenFault::Misconfigured,
+            TokenFault::NotAdmitted,
         ),
         (
             "invalid_request",

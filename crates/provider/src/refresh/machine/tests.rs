@@ -25,6 +25,7 @@ fn events() -> Vec<Event> {
         Event::RefusedDead,
         Event::RefusedBusy,
         Event::RefusedMisconfigured,
+        Event::RefusedNotAdmitted,
         Event::Unknown,
         Event::Saved { version: 6 },
         Event::Superseded,
@@ -74,6 +75,7 @@ fn answers(command: Command) -> Vec<Event> {
                     | Event::RefusedDead
                     | Event::RefusedBusy
                     | Event::RefusedMisconfigured
+                    | Event::RefusedNotAdmitted
                     | Event::Unknown
             ) | (
                 Command::Save { .. },
@@ -96,6 +98,7 @@ const fn is_silent(command: Command) -> bool {
             | Command::ReleaseClaim { .. }
             | Command::ReleaseLease
             | Command::TripApp
+            | Command::RestConnection
             | Command::Answer(_)
     )
 }
