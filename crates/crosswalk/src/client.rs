@@ -23,13 +23,14 @@ const PAGE: usize = 200;
 /// Where a gateway is.
 #[derive(Debug, Args)]
 pub(crate) struct Address {
-    /// Where the gateway is, http or https. https trusts whom the system trusts, or the certificates in the file that
-    /// `SSL_CERT_FILE` names; http shows the key to every network on the way.
+    /// Where the gateway is. https trusts whom the system trusts, or the file of certificates that `SSL_CERT_FILE` names; http
+    /// shows the key to every network on the way.
     #[arg(
         long,
         env = "CROSSWALK_URL",
         default_value = "http://127.0.0.1:8080",
-        global = true
+        global = true,
+        help_heading = "Gateway"
     )]
     pub(crate) url: String,
 }
@@ -40,7 +41,13 @@ pub(crate) struct TenantAccess {
     #[command(flatten)]
     address: Address,
     /// The tenant's API key; in the variable nobody else on the machine sees it.
-    #[arg(long, env = "CROSSWALK_API_KEY", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        env = "CROSSWALK_API_KEY",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Gateway"
+    )]
     key: Option<String>,
 }
 
@@ -50,7 +57,13 @@ pub(crate) struct OperatorAccess {
     #[command(flatten)]
     address: Address,
     /// The operator key; in the variable nobody else on the machine sees it.
-    #[arg(long, env = "CROSSWALK_OPERATOR_KEY", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        env = "CROSSWALK_OPERATOR_KEY",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Gateway"
+    )]
     key: Option<String>,
 }
 

@@ -193,3 +193,6 @@ pub(crate) struct HealthOptions {
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub(crate) address: SocketAddr,
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,9 +18,10 @@ pub(crate) struct Connect {
 
 #[derive(Debug, Subcommand)]
 enum ConnectCommand {
-    /// Print a link for a customer to connect an org with. It works once, in one browser, for ten minutes.
+    /// Print a link for a customer to connect an org with. It works once, in one browser, until it expires.
     Session(NewSession),
-    /// Print a link to the page on which a customer's admin maps their own fields. It works once, in one browser.
+    /// Print a link to the page on which a customer's admin maps their own fields. It works once, in one
+    /// browser, until it expires.
     MappingSession {
         /// The connection's id.
         connection: String,
