@@ -5,6 +5,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::client::{OperatorAccess, TenantAccess};
+use crate::manage::api_keys::ApiKeys;
+use crate::manage::audit::AuditCommand;
+use crate::manage::connect::Connect;
+use crate::manage::connections::Connections;
+use crate::manage::events::Events;
+use crate::manage::overrides::OverridesCommand;
+use crate::manage::providers::Providers;
+use crate::manage::tenants::Tenants;
+use crate::manage::webhooks::Webhooks;
+
 /// One REST API over your customers' CRMs.
 #[derive(Debug, Parser)]
 #[command(name = "crosswalk", version, about, max_term_width = 100)]
@@ -26,175 +37,31 @@ pub(crate) enum Command {
     /// Print a new master key.
     GenerateKey,
     /// Tell what is sealed by which key, move on to new keys, and let old ones go.
-    #[command(subcommand)]
-    Keys(KeysCommand),
+    Keys(Keys),
     /// Print the OpenAPI document.
     Openapi,
-    /// Check, test and explain mapping documents.
+    /// Check, test and explain mapping documents; list, put, try and roll back a tenant's own.
     #[command(subcommand)]
     Mappings(MappingsCommand),
     /// Ask a running gateway whether it is ready; the exit code tells.
     Health(HealthOptions),
-    /// List, try, pause and delete a tenant's connections, through a running gateway.
+    /// Make a link for a customer to connect an org with, or to map fields with, through a running gateway.
+    Connect(Connect),
+    /// List, make, try, rename, pause and delete a tenant's connections, through a running gateway.
+    Connections(Connections),
+    /// List what happened to a tenant's connections, through a running gateway.
+    Events(Events),
+    /// List, create, change, try and delete a tenant's webhooks, and send again what failed, through a running gateway.
+    Webhooks(Webhooks),
+    /// List who changed what, through a running gateway.
     #[command(subcommand)]
-    Connections(ConnectionsCommand),
+    Audit(AuditCommand),
     /// List and create tenants, through a running gateway.
-    #[command(subcommand)]
-    Tenants(TenantsCommand),
-    /// List, create and revoke the API keys of a tenant, through a running gateway.
-    #[command(subcommand)]
-    ApiKeys(ApiKeysCommand),
-}
-
-/// How a tenant reaches a gateway.
-#[derive(Debug, Args)]
-pub(crate) struct TenantAccess {
-    /// Where the gateway listens: plain http, so from the machine or the network that it stands in.
-    #[arg(long, env = "CROSSWALK_URL", default_value = "http://127.0.0.1:8080")]
-    pub(crate) url: String,
-    /// The tenant's API key.
-    #[arg(long, env = "CROSSWALK_API_KEY", hide_env_values = true)]
-    pub(crate) key: Option<String>,
-}
-
-/// How the operator reaches a gateway.
-#[derive(Debug, Args)]
-pub(crate) struct OperatorAccess {
-    /// Where the gateway listens: plain http, so from the machine or the network that it stands in.
-    #[arg(long, env = "CROSSWALK_URL", default_value = "http://127.0.0.1:8080")]
-    pub(crate) url: String,
-    /// The operator key.
-    #[arg(long, env = "CROSSWALK_OPERATOR_KEY", hide_env_values = true)]
-    pub(crate) key: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConnectionsCommand {
-    /// List them all, one to a line.
-    List {
-        #[command(flatten)]
-        filters: ConnectionFilters,
-        #[command(flatten)]
-        gateway: TenantAccess,
-    },
-    /// Print one as JSON.
-    Show {
-        /// The connection's id.
-        id: String,
-        #[command(flatten)]
-        gateway: TenantAccess,
-    },
-    /// Make one cheap call to the provider; the exit code tells whether it works.
-    Test {
-        /// The connection's id.
-        id: String,
-        #[command(flatten)]
-        gateway: TenantAccess,
-    },
-    /// Send nothing to the provider until resumed. State and credentials stay.
-    Pause {
-        /// The connection's id.
-        id: String,
-        #[command(flatten)]
-        gateway: TenantAccess,
-    },
-    /// End a pause.
-    Resume {
-        /// The connection's id.
-        id: String,
-        #[command(flatten)]
-        gateway: TenantAccess,
-    },
-    /// Forget a connection and its credentials, and ask the provider to end the grant.
-    Delete {
-        /// The connection's id.
-        id: String,
-        #[command(flatten)]
-        gateway: TenantAccess,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConnectionFilters {
-    /// Only of this provider.
-    #[arg(long)]
-    pub(crate) provider: Option<String>,
-    /// Only with this id of the tenant's own.
-    #[arg(long)]
-    pub(crate) external_id: Option<String>,
-    /// Only in this state, such as `needs_reauth`.
-    #[arg(long)]
-    pub(crate) state: Option<String>,
-    /// Only in this environment.
-    #[arg(long)]
-    pub(crate) environment: Option<String>,
-    /// Only where the external id, the account's id or the API's host begins so.
-    #[arg(long)]
-    pub(crate) search: Option<String>,
-    /// `created_at` or `-created_at`.
-    #[arg(long, allow_hyphen_values = true)]
-    pub(crate) sort: Option<String>,
-    /// One JSON object to a line, whole.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TenantsCommand {
-    /// List them all.
-    List {
-        #[command(flatten)]
-        operator: OperatorAccess,
-    },
-    /// Create one and print it as JSON.
-    Create {
-        /// Its name, which its customers see when they connect.
-        name: String,
-        #[command(flatten)]
-        operator: OperatorAccess,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ApiKeysCommand {
-    /// List a tenant's keys, without their secrets.
-    List {
-        /// The tenant's id.
-        #[arg(long)]
-        tenant: String,
-        #[command(flatten)]
-        operator: OperatorAccess,
-    },
-    /// Create a key and print it as JSON: the one time that its secret is shown.
-    Create {
-        /// The tenant's id.
-        #[arg(long)]
-        tenant: String,
-        /// A name for people.
-        #[arg(long)]
-        name: String,
-        /// What it may do: read, write, proxy, manage; everything when none is named.
-        #[arg(long = "scope", value_name = "SCOPE")]
-        scopes: Vec<String>,
-        /// Begin the key with `cw_test_`.
-        #[arg(long)]
-        test: bool,
-        /// When it stops working, as `2027-05-01T00:00:00Z`.
-        #[arg(long)]
-        expires_at: Option<String>,
-        #[command(flatten)]
-        operator: OperatorAccess,
-    },
-    /// Revoke a key: it stops at once, on every node.
-    Revoke {
-        /// The tenant's id.
-        #[arg(long)]
-        tenant: String,
-        /// The key's id.
-        id: String,
-        #[command(flatten)]
-        operator: OperatorAccess,
-    },
+    Tenants(Tenants),
+    /// List, create, rotate and revoke the API keys of a tenant, through a running gateway.
+    ApiKeys(ApiKeys),
+    /// List the providers that a running gateway knows.
+    Providers(Providers),
 }
 
 #[derive(Debug, Subcommand)]
@@ -219,38 +86,33 @@ pub(crate) enum MappingsCommand {
     },
     /// Print what a resource's documents come to when they are laid over each other, and the level each part comes from.
     Explain(ExplainOptions),
+    #[command(flatten)]
+    Overrides(OverridesCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    pub(crate) operator: OperatorAccess,
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Count what each master key and each generation of data keys is needed for.
-    Status(OperatorOptions),
+    Status,
     /// Wrap all data keys by the first master key, while everybody is served.
     Rotate {
-        #[command(flatten)]
-        gateway: OperatorOptions,
         /// Also make a new data key for each tenant, and seal what is kept by it.
         #[arg(long)]
         data_keys: bool,
     },
     /// Record that a master key is no longer used; refused with counts while something needs it.
     Retire {
-        #[command(flatten)]
-        gateway: OperatorOptions,
         /// The key's id.
         id: String,
     },
-}
-
-/// A running gateway, and the right to ask it.
-#[derive(Debug, Args)]
-pub(crate) struct OperatorOptions {
-    /// Where the gateway listens: plain http, so from the machine or the network that it stands in.
-    #[arg(long, env = "CW_URL", default_value = "http://127.0.0.1:8080")]
-    pub(crate) url: String,
-    /// The operator key.
-    #[arg(long, env = "CW_OPERATOR_KEY", hide_env_values = true)]
-    pub(crate) operator_key: String,
 }
 
 #[derive(Debug, Args)]
@@ -267,12 +129,8 @@ pub(crate) struct ExplainOptions {
     /// Ask a running gateway for the mapping that this connection has now.
     #[arg(long, value_name = "ID", conflicts_with_all = ["folder", "overrides"])]
     pub(crate) connection: Option<String>,
-    /// Where the gateway listens: plain http, so from the machine or the network that it stands in.
-    #[arg(long, default_value = "http://127.0.0.1:8080", requires = "connection")]
-    pub(crate) url: String,
-    /// The tenant's API key, for --connection.
-    #[arg(long, env = "CW_API_KEY", hide_env_values = true, requires = "connection")]
-    pub(crate) api_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) tenant: TenantAccess,
 }
 
 #[derive(Debug, Args)]
@@ -335,3 +193,6 @@ pub(crate) struct HealthOptions {
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub(crate) address: SocketAddr,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,6 @@
 //! customer would: an operator makes a tenant and a key, the tenant a connect link, and a browser walks through it.
 
 mod browser;
-pub(crate) mod http;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use anyhow::Context as _;
 use model::{OsRandom, Secret};
 use serde_json::{Value, json};
 
+use crate::client::Gateway;
 use crate::command_line::DemoOptions;
 use crate::config::{Config, LogFormat, Provider, Telemetry};
 use crate::{keys, print, serve, telemetry};
@@ -114,26 +114,20 @@ async fn connect(
     operator_key: String,
     data_dir: PathBuf,
 ) -> anyhow::Result<Introduction> {
-    let operator = format!("Bearer {operator_key}");
-    let tenant = post(
-        &format!("{gateway}/admin/tenants"),
-        &operator,
-        &json!({ "name": "Demo" }),
-    )
-    .await?;
+    let operator = Gateway::at(gateway, Some(&operator_key), "operator.key")?;
+    let tenant = operator
+        .post(&["admin", "tenants"], &json!({ "name": "Demo" }))
+        .await?;
     let key = json!({ "tenant_id": tenant["id"], "name": "demo" });
-    let key = post(&format!("{gateway}/admin/keys"), &operator, &key).await?;
+    let key = operator.post(&["admin", "keys"], &key).await?;
     let api_key = key["key"].as_str().context("a key in the answer")?.to_owned();
-    let bearer = format!("Bearer {api_key}");
+    let tenant = Gateway::at(gateway, Some(&api_key), "the answer")?;
     let session =
         json!({ "provider": simulator::PROVIDER, "environment": "production", "external_id": EXTERNAL_ID });
-    let session = post(&format!("{gateway}/connect/sessions"), &bearer, &session).await?;
+    let session = tenant.post(&["connect", "sessions"], &session).await?;
     let link = session["url"].as_str().context("a url in the answer")?;
     browser::connect(link).await.context("the connect flow")?;
-    let connections =
-        http::send(&http::Request::get(&format!("{gateway}/connections")).header("authorization", &bearer))
-            .await?;
-    let connections: Value = serde_json::from_str(&connections.body)?;
+    let connections = tenant.get(&["connections"], &[]).await?;
     let connection_id = connections["result"][0]["id"]
         .as_str()
         .context("a connection after the flow")?
@@ -146,18 +140,6 @@ async fn connect(
         connection_id,
         data_dir,
     })
-}
-
-async fn post(url: &str, authorization: &str, body: &Value) -> anyhow::Result<Value> {
-    let reply =
-        http::send(&http::Request::post_json(url, body).header("authorization", authorization)).await?;
-    anyhow::ensure!(
-        (200..300).contains(&reply.status),
-        "{url} answered {}: {}",
-        reply.status,
-        reply.body
-    );
-    serde_json::from_str(&reply.body).with_context(|| format!("{url} answered no JSON"))
 }
 
 impl Introduction {

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::ensure;
+use bytes::Bytes;
+use http::{Request, StatusCode};
 
+use crate::client::Http;
 use crate::command_line::HealthOptions;
-use crate::demo::http;
 
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(options: &HealthOptions) -> anyhow::Result<()> {
     let url = format!("http://{}/readyz", options.address);
-    let reply = tokio::time::timeout(HEALTH_TIMEOUT, http::send(&http::Request::get(&url))).await??;
-    if reply.status != 200 {
-        bail!("not ready: {}", reply.body.trim());
-    }
+    let request = Request::get(url).body(Bytes::new().into())?;
+    let reply = Http::plain().send(request, HEALTH_TIMEOUT).await?;
+    ensure!(reply.status == StatusCode::OK, "not ready: {}", reply.body.trim());
     Ok(())
 }

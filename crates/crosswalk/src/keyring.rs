@@ -5,75 +5,37 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::ensure;
 use serde_json::{Value, json};
-use url::Url;
 
-use crate::command_line::{KeysCommand, OperatorOptions};
-use crate::demo::http;
-use crate::print;
+use crate::client::Gateway;
+use crate::command_line::{Keys, KeysCommand};
 
 /// Longest wait for one answer: a count of many records takes its time.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 
-pub(crate) async fn run(command: &KeysCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(Keys { operator, command }: &Keys) -> anyhow::Result<String> {
+    let gateway = operator.gateway()?.within(ANSWER_TIMEOUT);
     match command {
-        KeysCommand::Status(gateway) => {
-            let keyring = ask(gateway, http::Request::get(&url(gateway, "keyring")?)).await?;
-            print(&status(&keyring))
-        }
-        KeysCommand::Rotate { gateway, data_keys } => {
-            let done = rotate(gateway, *data_keys).await?;
-            print(&done)
-        }
-        KeysCommand::Retire { gateway, id } => {
-            let request = http::Request::post_json(&url(gateway, "keyring/retire")?, &json!({ "id": id }));
-            ask(gateway, request).await?;
-            print(&format!(
+        KeysCommand::Status => Ok(status(&gateway.get(&["admin", "keyring"], &[]).await?)),
+        KeysCommand::Rotate { data_keys } => rotate(&gateway, *data_keys).await,
+        KeysCommand::Retire { id } => {
+            gateway
+                .post(&["admin", "keyring", "retire"], &json!({ "id": id }))
+                .await?;
+            Ok(format!(
                 "{id} is retired: take it off the list of every node at its next start\n"
             ))
         }
     }
 }
 
-fn url(gateway: &OperatorOptions, path: &str) -> anyhow::Result<String> {
-    let url = Url::parse(&gateway.url).with_context(|| format!("--url {}", gateway.url))?;
-    ensure!(
-        url.scheme() == "http" && url.has_host(),
-        "--url {}: only plain http is spoken",
-        gateway.url
-    );
-    Ok(format!("{}/admin/{path}", gateway.url.trim_end_matches('/')))
-}
-
-async fn ask(gateway: &OperatorOptions, request: http::Request) -> anyhow::Result<Value> {
-    let key = &gateway.operator_key;
-    ensure!(
-        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()),
-        "--operator-key: name the operator key, here or in CW_OPERATOR_KEY"
-    );
-    let request = request.header("authorization", format!("Bearer {key}"));
-    let reply = tokio::time::timeout(ANSWER_TIMEOUT, http::send(&request))
-        .await
-        .with_context(|| format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))??;
-    if reply.status == 204 {
-        return Ok(Value::Null);
-    }
-    let answer: Value = serde_json::from_str(&reply.body)
-        .with_context(|| format!("{}: not a gateway's answer", gateway.url))?;
-    if reply.status != 200 {
-        bail!("{}", answer["detail"].as_str().unwrap_or("the gateway refused"));
-    }
-    Ok(answer)
-}
-
 /// Steps until none is left, and tells what they did together.
-async fn rotate(gateway: &OperatorOptions, data_keys: bool) -> anyhow::Result<String> {
-    let url = url(gateway, "keyring/rotate")?;
+async fn rotate(gateway: &Gateway, data_keys: bool) -> anyhow::Result<String> {
     let mut body = json!({ "data_keys": data_keys });
     let mut done = [("rewrapped", 0), ("made", 0), ("resealed", 0), ("failed", 0)];
     loop {
-        let step = ask(gateway, http::Request::post_json(&url, &body)).await?;
+        let step = gateway.post(&["admin", "keyring", "rotate"], &body).await?;
         for (name, count) in &mut done {
             *count += step[*name].as_u64().unwrap_or(0);
         }

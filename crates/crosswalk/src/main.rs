@@ -1,5 +1,6 @@
 //! The `crosswalk` program: command line, configuration, wiring.
 
+mod client;
 mod command_line;
 mod config;
 mod demo;
@@ -8,6 +9,7 @@ mod keyring;
 mod keys;
 mod manage;
 mod mappings;
+mod output;
 mod serve;
 mod simulate;
 mod telemetry;
@@ -44,16 +46,21 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Simulator(options) => simulate::run(options).await,
         Command::Config => print(config::EXAMPLE),
         Command::GenerateKey => print(&format!("{}\n", keys::generate(&model::OsRandom))),
-        Command::Keys(command) => keyring::run(&command).await,
+        Command::Keys(command) => print(&keyring::run(&command).await?),
         Command::Openapi => {
             let catalog = mapping::Catalog::embedded()?;
             print(&format!("{:#}\n", gateway::openapi(&catalog)))
         }
         Command::Mappings(command) => print(&mappings::run(&command).await?),
         Command::Health(options) => health::run(&options).await,
-        Command::Connections(command) => print(&manage::connections(&command).await?),
-        Command::Tenants(command) => print(&manage::tenants(&command).await?),
-        Command::ApiKeys(command) => print(&manage::api_keys(&command).await?),
+        Command::Connect(command) => print(&manage::connect::run(&command).await?),
+        Command::Connections(command) => print(&manage::connections::run(&command).await?),
+        Command::Events(command) => print(&manage::events::run(&command).await?),
+        Command::Webhooks(command) => print(&manage::webhooks::run(&command).await?),
+        Command::Audit(command) => print(&manage::audit::run(&command).await?),
+        Command::Tenants(command) => print(&manage::tenants::run(&command).await?),
+        Command::ApiKeys(command) => print(&manage::api_keys::run(&command).await?),
+        Command::Providers(command) => print(&manage::providers::run(&command).await?),
     }
 }
 

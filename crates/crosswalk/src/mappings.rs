@@ -2,18 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use mapping::{Catalog, OverrideSource, Plan, editor_schemas, run_cases};
-use serde_json::Value;
-use url::Url;
 
-use crate::command_line::{ExplainOptions, MappingsCommand};
-use crate::demo::http;
-
-/// Longest wait for a gateway's answer.
-const LIVE_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::command_line::MappingsCommand;
+use crate::manage::overrides;
+use crate::output::object;
 
 /// Does one of the commands and answers what it has to say; mistakes are the error.
 pub(crate) async fn run(command: &MappingsCommand) -> anyhow::Result<String> {
@@ -50,7 +45,10 @@ pub(crate) async fn run(command: &MappingsCommand) -> anyhow::Result<String> {
         }
         MappingsCommand::Explain(options) => {
             let described = match (&options.connection, options.names.as_slice()) {
-                (Some(connection), [resource]) => live(options, connection, resource).await?,
+                (Some(connection), [resource]) => {
+                    let gateway = options.tenant.gateway()?.for_connection(connection)?;
+                    gateway.get(&["unified", "meta", "crm", resource], &[]).await?
+                }
                 (None, [provider, resource]) => {
                     let catalog = match &options.folder {
                         Some(folder) => load(folder)?,
@@ -61,8 +59,9 @@ pub(crate) async fn run(command: &MappingsCommand) -> anyhow::Result<String> {
                 (Some(_), _) => bail!("with --connection name the resource alone: its provider is known"),
                 (None, _) => bail!("name the provider and the resource, or a resource with --connection"),
             };
-            Ok(format!("{described:#}\n"))
+            Ok(object(&described))
         }
+        MappingsCommand::Overrides(command) => overrides::run(command).await,
     }
 }
 
@@ -73,53 +72,6 @@ pub(crate) fn load(folder: &Path) -> anyhow::Result<Catalog> {
         folder.display()
     );
     Ok(Catalog::from_dir(folder)?)
-}
-
-/// The mapping that a connection has now, as a running gateway tells it.
-async fn live(options: &ExplainOptions, connection: &str, resource: &str) -> anyhow::Result<Value> {
-    let key = options.api_key.as_deref().unwrap_or_default();
-    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    ensure!(
-        is_plain(key),
-        "--api-key: name the tenant's API key, here or in CW_API_KEY"
-    );
-    ensure!(is_plain(connection), "--connection: not an id of a connection");
-    let mut url = Url::parse(&options.url).with_context(|| format!("--url {}", options.url))?;
-    ensure!(
-        url.scheme() == "http",
-        "--url {}: only plain http is spoken",
-        options.url
-    );
-    url.path_segments_mut()
-        .map_err(|()| anyhow!("--url {}: not where a gateway can stand", options.url))?
-        .pop_if_empty()
-        .extend(["unified", "meta", "crm", resource]);
-    let request = http::Request::get(url.as_str())
-        .header("authorization", format!("Bearer {key}"))
-        .header("x-connection-id", connection);
-    let reply = tokio::time::timeout(LIVE_TIMEOUT, http::send(&request))
-        .await
-        .with_context(|| format!("{url}: no answer within {} s", LIVE_TIMEOUT.as_secs()))??;
-    let answer: Value =
-        serde_json::from_str(&reply.body).with_context(|| format!("{url}: not a gateway's answer"))?;
-    if reply.status == 200 {
-        return Ok(answer);
-    }
-    let allowed: Vec<&str> = answer["allowed"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let choice = if allowed.is_empty() {
-        String::new()
-    } else {
-        format!(" There are: {}.", allowed.join(", "))
-    };
-    bail!(
-        "{}{choice}",
-        answer["detail"].as_str().unwrap_or("the gateway refused")
-    )
 }
 
 /// The plan of a resource with documents laid over it: the first as the tenant's, the second as the connection's.

@@ -1,20 +1,26 @@
 //! A person with a browser, as far as the demo needs one: follows redirects, keeps cookies, fills in forms.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use http::Request;
+use http::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use url::Url;
 
-use super::http::{self, Reply, Request};
+use crate::client::Http;
 
 /// More pages than any connect flow has.
 const STEPS_MAX: usize = 20;
+/// Longest wait for a page.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Opens a connect link and goes through every page until the flow ends.
 pub(crate) async fn connect(link: &str) -> anyhow::Result<()> {
     let mut cookies: HashMap<String, HashMap<String, String>> = HashMap::new();
     let mut url = Url::parse(link)?;
-    let mut form: Option<Vec<(String, String)>> = None;
+    let mut form: Option<String> = None;
+    let http = Http::plain();
     for _ in 0..STEPS_MAX {
         let origin = url.origin().ascii_serialization();
         let jar = cookies.entry(origin.clone()).or_default();
@@ -23,21 +29,20 @@ pub(crate) async fn connect(link: &str) -> anyhow::Result<()> {
             .map(|(name, value)| format!("{name}={value}"))
             .collect::<Vec<_>>()
             .join("; ");
-        let request = match &form {
-            Some(fields) => Request::post_form(url.as_str(), fields).header("origin", origin),
-            None => Request::get(url.as_str()),
-        };
-        let request = if cookie.is_empty() {
-            request
-        } else {
-            request.header("cookie", cookie)
-        };
-        let reply = http::send(&request).await?;
-        for (_, value) in reply
-            .headers
-            .iter()
-            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
-        {
+        let mut request = Request::get(url.as_str());
+        if !cookie.is_empty() {
+            request = request.header(COOKIE, cookie);
+        }
+        if form.is_some() {
+            request = request
+                .method("POST")
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(ORIGIN, origin);
+        }
+        let request = request.body(form.take().unwrap_or_default().into())?;
+        let reply = http.send(request, PAGE_TIMEOUT).await?;
+        for value in reply.headers.get_all(SET_COOKIE) {
+            let value = value.to_str()?;
             if let Some((name, rest)) = value.split_once('=') {
                 jar.insert(
                     name.to_owned(),
@@ -45,16 +50,12 @@ pub(crate) async fn connect(link: &str) -> anyhow::Result<()> {
                 );
             }
         }
-        match reply.status {
+        match reply.status.as_u16() {
             301..=308 => {
-                url = url.join(
-                    reply
-                        .header("location")
-                        .context("a redirect without a location")?,
-                )?;
-                form = None;
+                let location = reply.headers.get(LOCATION);
+                url = url.join(location.context("a redirect without a location")?.to_str()?)?;
             }
-            200 => match next_form(&reply) {
+            200 => match next_form(&reply.body) {
                 Some((action, fields)) => {
                     url = url.join(&action)?;
                     form = Some(fields);
@@ -68,13 +69,13 @@ pub(crate) async fn connect(link: &str) -> anyhow::Result<()> {
     bail!("the flow did not end after {STEPS_MAX} pages")
 }
 
-/// The page's first form: where it goes, and its fields as a person who agrees fills them in.
-fn next_form(reply: &Reply) -> Option<(String, Vec<(String, String)>)> {
-    let start = reply.body.find("<form")?;
-    let end = start + reply.body.get(start..)?.find("</form>")?;
-    let form = reply.body.get(start..end)?;
+/// The page's first form: where it goes, and its fields, encoded, as a person who agrees fills them in.
+fn next_form(page: &str) -> Option<(String, String)> {
+    let start = page.find("<form")?;
+    let end = start + page.get(start..)?.find("</form>")?;
+    let form = page.get(start..end)?;
     let action = attribute(form.split('>').next()?, "action").unwrap_or_default();
-    let mut fields = Vec::new();
+    let mut fields = url::form_urlencoded::Serializer::new(String::new());
     let mut is_pressed = false;
     for tag in form
         .split('<')
@@ -88,12 +89,11 @@ fn next_form(reply: &Reply) -> Option<(String, Vec<(String, String)>)> {
             // One press of one button, the first: the page that asks for consent puts it there.
             && !(is_button && is_pressed)
         {
-            let typed = typed(tag, &name);
-            fields.push((name, typed));
+            fields.append_pair(&name, &typed(tag, &name));
         }
         is_pressed |= is_button;
     }
-    Some((action, fields))
+    Some((action, fields.finish()))
 }
 
 /// What the person types: the simulated org's credentials where they are asked for, else what the page suggests.

@@ -11,9 +11,9 @@ async fn explain(arguments: Vec<String>, key: Option<String>) -> Output {
     command
         .args(["mappings", "explain"])
         .args(arguments)
-        .env_remove("CW_API_KEY");
+        .env_remove("CROSSWALK_API_KEY");
     if let Some(key) = key {
-        command.env("CW_API_KEY", key);
+        command.env("CROSSWALK_API_KEY", key);
     }
     command.output().await.expect("the program runs")
 }
@@ -54,7 +54,7 @@ async fn the_mapping_of_a_live_connection_is_explained(backend: Backend) {
 
     let stranger = world.tenant("Other").await;
     let mut elsewhere = asked(&caller.connection_id, "contacts");
-    "https://gateway.example".clone_into(&mut elsewhere[3]);
+    "ftp://gateway.example".clone_into(&mut elsewhere[3]);
     let mut nobody = asked(&caller.connection_id, "contacts");
     "http://127.0.0.1:9".clone_into(&mut nobody[3]);
     let mut both_names = asked(&caller.connection_id, "contacts");
@@ -75,11 +75,15 @@ async fn the_mapping_of_a_live_connection_is_explained(backend: Backend) {
             Some("cw_live_x".to_owned()),
             "API key is unknown",
         ),
-        (asked(&caller.connection_id, "contacts"), None, "CW_API_KEY"),
+        (
+            asked(&caller.connection_id, "contacts"),
+            None,
+            "CROSSWALK_API_KEY",
+        ),
         (
             asked(&caller.connection_id, "contacts"),
             Some("a\r\nx: y".to_owned()),
-            "CW_API_KEY",
+            "CROSSWALK_API_KEY",
         ),
         (asked("con_1\r\nx: y", "contacts"), key(), "not an id"),
         (
@@ -88,7 +92,7 @@ async fn the_mapping_of_a_live_connection_is_explained(backend: Backend) {
             "unknown resource",
         ),
         (asked(&caller.connection_id, "spaceships"), key(), "contacts"),
-        (elsewhere, key(), "only plain http"),
+        (elsewhere, key(), "ftp is not spoken"),
         (nobody, key(), "127.0.0.1:9"),
         (both_names, key(), "resource alone"),
     ] {

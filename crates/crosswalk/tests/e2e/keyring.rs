@@ -24,8 +24,8 @@ fn keys(world: &World, node: usize, arguments: &[&str]) -> Output {
         .arg("keys")
         .args(arguments)
         .env_clear()
-        .env("CW_URL", &world.gateways[node].url)
-        .env("CW_OPERATOR_KEY", &world.operator_key)
+        .env("CROSSWALK_URL", &world.gateways[node].url)
+        .env("CROSSWALK_OPERATOR_KEY", &world.operator_key)
         .output()
         .expect("the program runs")
 }
@@ -112,7 +112,7 @@ async fn keys_are_counted_rotated_and_retired_by_command(backend: Backend) {
     assert!(told(&keys(&world, 0, &["retire", "never"])).contains("No node was ever given"));
 
     let wrong_key = Command::new(env!("CARGO_BIN_EXE_crosswalk"))
-        .args(["keys", "status", "--operator-key", "another-operator-key"])
+        .args(["keys", "status", "--key", "another-operator-key"])
         .args(["--url", &world.gateways[0].url])
         .output()
         .expect("the program runs");

@@ -11,6 +11,7 @@ mod answers;
 mod canaries;
 mod changes;
 mod command;
+mod commands;
 mod connect;
 mod conversion;
 mod demo;

@@ -1,13 +1,12 @@
 //! Connections managed: tried, paused, renamed, found, deleted, and passed to another account.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::support::client::{Browser, Reply};
-use crate::support::{Backend, Caller, Plan, World, both};
+use crate::support::{Backend, Caller, World, both};
 
 const KEY: &str = include_str!("../../../provider/tests/keys/first.key.pem");
 const CERTIFICATE: &str = include_str!("../../../provider/tests/keys/first.cert.pem");
@@ -336,97 +335,4 @@ async fn a_connection_passes_to_another_account_only_when_that_is_wanted(backend
     let events = caller.get("/events?type=connection.recovered").await.json();
     assert_eq!(events["result_count"], 1, "{events}");
     assert_eq!(caller.get("/unified/crm/contacts?limit=1").await.status, 200);
-}
-
-fn crosswalk(world: &World, arguments: &[&str], keys: &[(&str, &str)]) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_crosswalk"));
-    command
-        .args(arguments)
-        .env_clear()
-        .env("CROSSWALK_URL", &world.gateways[0].url);
-    for (name, value) in keys {
-        command.env(name, value);
-    }
-    let done = command.output().expect("a process");
-    let told = [done.stdout, done.stderr].concat();
-    (done.status.success(), String::from_utf8(told).expect("UTF-8"))
-}
-
-both!(the_command_line_manages_through_the_api);
-async fn the_command_line_manages_through_the_api(backend: Backend) {
-    let world = World::build(Plan::new(backend)).await;
-    let caller = world.connected().await;
-    let id = caller.connection_id.as_str();
-    let tenant = [("CROSSWALK_API_KEY", caller.tenant.key.as_str())];
-    let run = |arguments: &[&str]| crosswalk(&world, arguments, &tenant);
-    for (arguments, works, told) in [
-        (vec!["connections", "list"], true, id),
-        (
-            vec!["connections", "list", "--search", "nothing"],
-            true,
-            "external_id",
-        ),
-        (
-            vec!["connections", "list", "--sort", "-created_at", "--json"],
-            true,
-            "\"state\":\"active\"",
-        ),
-        (
-            vec!["connections", "list", "--state", "odd"],
-            false,
-            "Allowed: pending",
-        ),
-        (
-            vec!["connections", "show", id],
-            true,
-            "\"flow\": \"authorization_code\"",
-        ),
-        (vec!["connections", "test", id], true, "works, "),
-        (
-            vec!["connections", "pause", id],
-            true,
-            "is paused; its state is active",
-        ),
-        (vec!["connections", "test", id], false, "connection_paused"),
-        (vec!["connections", "resume", id], true, "is not paused"),
-        (
-            vec!["connections", "show", "../admin/tenants"],
-            false,
-            "No such connection",
-        ),
-        (vec!["connections", "delete", id], true, "is deleted"),
-        (vec!["connections", "show", id], false, "No such connection"),
-        (vec!["tenants", "list"], false, "CROSSWALK_OPERATOR_KEY"),
-    ] {
-        let (worked, said) = run(&arguments);
-        assert_eq!(worked, works, "{arguments:?}: {said}");
-        assert!(said.contains(told), "{arguments:?}: {said}");
-        assert!(!said.contains(&caller.tenant.key), "{arguments:?}: {said}");
-    }
-    let operator = [("CROSSWALK_OPERATOR_KEY", world.operator_key.as_str())];
-    let (_, made) = crosswalk(&world, &["tenants", "create", "By hand"], &operator);
-    let made: Value = serde_json::from_str(&made).expect("JSON");
-    let tenant = made["id"].as_str().expect("an id");
-    assert!(
-        crosswalk(&world, &["tenants", "list"], &operator)
-            .1
-            .contains("By hand")
-    );
-    let create = [
-        "api-keys", "create", "--tenant", tenant, "--name", "n", "--scope", "read",
-    ];
-    let (_, made) = crosswalk(&world, &create, &operator);
-    let made: Value = serde_json::from_str(&made).expect("JSON");
-    let key = made["key"].as_str().expect("a key");
-    assert!(crosswalk(&world, &["connections", "list"], &[("CROSSWALK_API_KEY", key)]).0);
-    let key_id = made["id"].as_str().expect("an id");
-    let (_, revoked) = crosswalk(
-        &world,
-        &["api-keys", "revoke", "--tenant", tenant, key_id],
-        &operator,
-    );
-    assert!(revoked.contains("is revoked"), "{revoked}");
-    assert!(!crosswalk(&world, &["connections", "list"], &[("CROSSWALK_API_KEY", key)]).0);
-    let (_, listed) = crosswalk(&world, &["api-keys", "list", "--tenant", tenant], &operator);
-    assert!(listed.contains(key_id) && !listed.contains(key), "{listed}");
 }
