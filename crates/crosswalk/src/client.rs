@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 pub(crate) use self::http::{Http, Reply};
-use crate::output::text_of;
+use crate::output::{prose, text_of};
 
 /// Longest wait for an answer, unless a command says otherwise: a test of a connection may take as long as a call may.
 const TIMEOUT: Duration = Duration::from_secs(70);
@@ -261,7 +261,7 @@ fn answer(reply: &Reply, gateway: &Url) -> anyhow::Result<Value> {
 /// What a problem document tells a person, in which nothing can steer a terminal.
 fn refusal(problem: &Value) -> String {
     let detail = problem["detail"].as_str().unwrap_or("the gateway refused");
-    let mut told = text_of(&Value::from(detail));
+    let mut told = prose(detail);
     if problem["allowed"].as_array().is_some_and(|list| !list.is_empty()) {
         // Writing to a String cannot fail.
         let _ = write!(told, " Allowed: {}.", text_of(&problem["allowed"]));
@@ -269,6 +269,16 @@ fn refusal(problem: &Value) -> String {
     if problem["code"].is_string() {
         let (code, request_id) = (text_of(&problem["code"]), text_of(&problem["request_id"]));
         let _ = write!(told, " ({code}, {request_id})");
+    }
+    // The detail tells the first; a document may have many.
+    let mistakes = problem["errors"].as_array().filter(|all| all.len() > 1);
+    for mistake in mistakes.into_iter().flatten() {
+        let place = ["line", "column", "key"].into_iter().filter_map(|name| {
+            let at = &mistake[name];
+            (!at.is_null()).then(|| format!("{name} {}", text_of(at)))
+        });
+        let (place, message) = (place.collect::<Vec<_>>().join(", "), text_of(&mistake["message"]));
+        let _ = write!(told, "\n  {place}: {message}");
     }
     told
 }

@@ -116,5 +116,18 @@ pub(crate) fn text_of(value: &Value) -> String {
         .collect()
 }
 
+/// A text of several lines, as it is but for what could steer a terminal.
+pub(crate) fn prose(text: &str) -> String {
+    text.chars()
+        .map(|char| {
+            if char.is_control() && char != '\n' {
+                '?'
+            } else {
+                char
+            }
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -88,6 +88,14 @@ fn a_refusal_says_what_is_allowed_and_which_request_it_was() {
         refusal(&problem),
         "`state` is no state.?[2J Allowed: pending,active. (invalid_parameter, req_1)"
     );
+    let mistakes = json!({
+        "detail": "line 1\nhas one", "code": "invalid_mapping", "request_id": "req_2",
+        "errors": [{"line": 1, "column": 2, "key": "fields", "message": "odd\u{9b}"}, {"line": null, "key": "only", "message": "even"}],
+    });
+    assert_eq!(
+        refusal(&mistakes),
+        "line 1\nhas one (invalid_mapping, req_2)\n  line 1, column 2, key fields: odd?\n  key only: even"
+    );
 }
 
 #[tokio::test]

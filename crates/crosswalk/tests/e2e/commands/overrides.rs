@@ -59,10 +59,11 @@ async fn overrides_are_put_tried_and_rolled_back(backend: Backend) {
         );
         tenant.refused(&with("roll-back", &["--to", "9"]), "no version 9");
 
-        let broken = tenant
-            .run(&with("put", &["--file", "-"]), "response_mapping: 'response.{'")
-            .1;
-        assert!(broken.contains("response_mapping"), "{broken}");
+        let broken = "response_mapping: 'response.{'\nquery_mapping: '('\n";
+        let (_, told) = tenant.run(&with("put", &["--file", "-"]), broken);
+        for mistake in ["(invalid_mapping, req_", "response_mapping", "query_mapping"] {
+            assert!(told.contains(mistake), "{told}");
+        }
         assert_eq!(kept().await["version"], 3, "a mistake changes nothing");
     }
     let listed = tenant.done(&["mappings", "list"]);
