@@ -248,6 +248,11 @@ fn responses(route: &Route, known: &Details, resource: Option<&ResourceSchema>) 
             json!({"description": "The record is the one that `If-None-Match` names."}),
         );
     }
+    if route.id == "readyz" {
+        let content = self::content(known.success, resource);
+        let response = json!({"description": "The node is not to be sent requests.", "content": content});
+        responses.insert("503".to_owned(), response);
+    }
     if route.access != Access::Public {
         let problem = match known.success {
             // The provider's own errors pass through as they are.

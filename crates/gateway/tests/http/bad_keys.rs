@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::support::{OPERATOR_KEY, Options, Reply, World};
 
-/// Well-formed keys that nobody has, and texts that are none.
-const INVENTED: [&str; 3] = ["cw_live_x", "Ünïcode", "cw_live_AAAAAAAA_BBBBBBBBBBBBBBBB"];
+/// Texts that are nobody's key.
+const INVENTED: [&str; 3] = ["cw_live_x", "secret", "cw_live_AAAAAAAA_BBBBBBBBBBBBBBBB"];
 
 async fn with_key(world: &World, method: &str, path: &str, key: &str, body: Option<&str>) -> Reply {
     let authorization = format!("Bearer {key}");

@@ -314,6 +314,43 @@ fn an_origin_tells_its_parts() {
 }
 
 #[test]
+fn names_and_origins_are_read_up_to_their_longest_and_no_further() {
+    let label = "a".repeat(63);
+    let longest = format!("https://{label}.{label}.{label}.{}", "a".repeat(61));
+    assert_eq!(longest.len(), "https://".len() + 253);
+    assert!(Origin::parse(&longest).is_ok());
+    assert_eq!(Origin::parse(&format!("{longest}a")), Err(HostError::Host));
+    assert_eq!(Origin::parse(&format!("{longest}aa")), Err(HostError::Host));
+    let of_bytes = |count: usize| {
+        format!("https://{}", "a.".repeat(count))
+            .chars()
+            .take(count)
+            .collect::<String>()
+    };
+    assert_eq!(Origin::parse(&of_bytes(280)), Err(HostError::Host));
+    assert_eq!(Origin::parse(&of_bytes(281)), Err(HostError::TooLong));
+    assert_eq!(
+        Origin::parse(&format!("https://{label}a.example.com")),
+        Err(HostError::Host)
+    );
+}
+
+#[test]
+fn nothing_stands_behind_an_address_in_brackets_but_a_port() {
+    assert!(Origin::parse("https://[2001:db8::1]").is_ok());
+    assert!(Origin::parse("https://[2001:db8::1]:8443").is_ok());
+    for text in ["https://[2001:db8::1]x", "https://[2001:db8::1].example.com"] {
+        assert_eq!(Origin::parse(text), Err(HostError::NotAnOrigin), "{text}");
+    }
+}
+
+#[test]
+fn an_origin_is_logged_as_it_is_written() {
+    let origin = Origin::parse("https://Acme.example.com:443/").unwrap();
+    assert_eq!(format!("{origin:?}"), "https://acme.example.com");
+}
+
+#[test]
 fn a_suffix_without_a_dot_or_with_one_label_is_refused() {
     for suffix in [
         "my.example.com",

@@ -185,3 +185,9 @@ fn no_two_seals_are_alike() {
         key.seal(&HOME, b"token", &OsRandom)
     );
 }
+
+#[test]
+fn master_keys_are_logged_by_name_alone() {
+    let keys = masters(&[master("k1", 0xab)]).unwrap();
+    assert_eq!(format!("{keys:?}"), r#"["k1"]"#);
+}

@@ -304,6 +304,10 @@ async fn new_data_keys_take_the_records_over(world: &World) {
     for tenant in [&one, &one, &other] {
         saved.push((tenant, connection(&store, tenant).await));
     }
+    // Of this one nothing is left to be sealed anew.
+    let without = tenant(&store).await;
+    let gone = connection(&store, &without).await;
+    store.delete_connection(&without, &gone.id).await.unwrap();
     let endpoint = store::NewWebhookEndpoint {
         url: "https://hooks.example/".to_owned(),
         description: None,
@@ -316,8 +320,8 @@ async fn new_data_keys_take_the_records_over(world: &World) {
     };
     with_two_secrets().await;
     let done = rotate(&store, true).await;
-    assert_eq!((done.made, done.resealed, done.failed), (2, 5, 0), "{done:?}");
-    assert_eq!(generations(&keyring(&store).await), [(1, 2, 0), (2, 2, 5)]);
+    assert_eq!((done.made, done.resealed, done.failed), (3, 5, 0), "{done:?}");
+    assert_eq!(generations(&keyring(&store).await), [(1, 3, 0), (2, 3, 5)]);
     with_two_secrets().await;
     for (tenant, connection) in &saved {
         let found = store.tokens_fresh(tenant, &connection.id).await.unwrap();
@@ -326,8 +330,10 @@ async fn new_data_keys_take_the_records_over(world: &World) {
         assert_eq!(found.version, 1);
     }
     // What is saved from now on is sealed by the new key, on this node at once.
-    connection(&store, &one).await;
-    assert_eq!(generations(&keyring(&store).await), [(1, 2, 0), (2, 2, 6)]);
+    for tenant in [&one, &without] {
+        connection(&store, tenant).await;
+    }
+    assert_eq!(generations(&keyring(&store).await), [(1, 3, 0), (2, 3, 7)]);
 }
 
 /// A record as a master key made it before there were data keys, written here anew.

@@ -86,7 +86,13 @@ async fn a_lapsed_lease_lets_the_next_one_claim(world: &World) {
         .claim_refresh(&tenant, &connection.id, 1, "next", LEASE_MS)
         .await
         .unwrap();
-    assert!(matches!(held, RefreshClaim::Held { .. }));
+    let RefreshClaim::Held { lease_left_ms } = held else {
+        panic!("{held:?}");
+    };
+    assert!(
+        (2..=2_000).contains(&lease_left_ms),
+        "{lease_left_ms}: whoever waits is told how long"
+    );
     assert!(
         store
             .extend_refresh(&tenant, &connection.id, first, 1_500)
