@@ -9,6 +9,7 @@ use crate::support::{World, credentials, on_both_databases, tenant, tokens};
 
 on_both_databases!(
     a_grant_stays_with_its_connection_until_that_is_made_anew,
+    a_grant_stays_although_a_reply_brings_a_refresh_token,
     a_grant_without_its_parts_is_refused,
     another_account_is_taken_when_that_is_wanted,
 );
@@ -90,6 +91,40 @@ async fn a_grant_stays_with_its_connection_until_that_is_made_anew(world: &World
     );
     let held = store.tokens_fresh(&tenant, &made.id).await.unwrap();
     assert_eq!((&held.grant, held.tokens.refresh_token.is_some()), (&None, true));
+}
+
+async fn a_grant_stays_although_a_reply_brings_a_refresh_token(world: &World) {
+    let store = world.store().await;
+    let tenant = tenant(&store).await;
+    let made = store
+        .save_credentials_on(&tenant, without_refresh_token(), &terms())
+        .await
+        .unwrap();
+    let claimed = store
+        .claim_refresh(&tenant, &made.id, 1, "test", 60_000)
+        .await
+        .unwrap();
+    let RefreshClaim::Claimed { fence, .. } = claimed else {
+        panic!("{claimed:?}")
+    };
+    let refreshed = Refreshed {
+        tokens: tokens("access-2", Some("refresh-2")),
+        instance_url: None,
+        scopes: None,
+        access_expires_at_ms: None,
+        was_refused: false,
+    };
+    let saved = store
+        .save_refreshed(&tenant, &made.id, 1, fence, &refreshed)
+        .await
+        .unwrap();
+    assert_eq!(saved, SaveOutcome::Saved { version: 2 });
+    let held = store.tokens_fresh(&tenant, &made.id).await.unwrap();
+    assert_eq!(
+        held.grant,
+        Some(grant()),
+        "it is the tenant's own, and the way to all tokens to come"
+    );
 }
 
 async fn a_grant_without_its_parts_is_refused(world: &World) {

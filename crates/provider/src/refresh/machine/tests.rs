@@ -343,3 +343,4 @@ fn tokens_that_are_nowhere_durable_are_never_given_up() {
 }
 
 mod interleaving;
+mod steps;
