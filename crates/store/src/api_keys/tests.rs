@@ -1,4 +1,7 @@
-use model::OsRandom;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use model::{OsRandom, Random};
 
 use super::{DIGITS, checksum, parse, random_digits};
 
@@ -48,4 +51,26 @@ fn the_checksum_is_crc32_in_base_62() {
         number * 62 + DIGITS.iter().position(|known| *known == digit).unwrap() as u64
     });
     assert_eq!(number, 0xCBF4_3926);
+}
+
+/// Each byte in its turn.
+#[derive(Debug, Default)]
+struct EachByte(AtomicU8);
+
+impl Random for EachByte {
+    fn fill(&self, buffer: &mut [u8]) {
+        for byte in buffer {
+            *byte = self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn each_digit_of_a_key_is_equally_likely() {
+    let mut counts = BTreeMap::<char, usize>::new();
+    for digit in random_digits(&EachByte::default(), 8 * DIGITS.len()).chars() {
+        *counts.entry(digit).or_default() += 1;
+    }
+    assert_eq!(counts.len(), DIGITS.len());
+    assert!(counts.values().all(|count| *count == 8), "{counts:?}");
 }
