@@ -249,7 +249,7 @@ fn responses(route: &Route, known: &Details, resource: Option<&ResourceSchema>) 
         );
     }
     if route.id == "readyz" {
-        let content = self::content(known.success, resource);
+        let content = content(known.success, resource);
         let response = json!({"description": "The node is not to be sent requests.", "content": content});
         responses.insert("503".to_owned(), response);
     }

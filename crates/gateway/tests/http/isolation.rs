@@ -1,5 +1,6 @@
 //! Who may call what: keys, scopes, and another tenant's ids on every route.
 
+use model::Limits;
 use serde_json::{Value, json};
 
 use crate::support::{OPERATOR_KEY, Options, Reply, World};
@@ -144,7 +145,15 @@ async fn another_tenants_external_ids_sessions_and_mappings_are_out_of_reach() {
 
 #[tokio::test]
 async fn routes_take_the_key_they_declare_and_no_other() {
-    let world = World::start(Options::default()).await;
+    let limits = Limits {
+        bad_keys_max: u32::MAX,
+        ..Limits::default()
+    };
+    let world = World::start(Options {
+        limits,
+        ..Options::default()
+    })
+    .await;
     let document = gateway::openapi(&world.catalog);
     let operator = format!("Bearer {OPERATOR_KEY}");
     let tenant = format!("Bearer {}", world.first.key);

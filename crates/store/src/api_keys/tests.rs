@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
-use model::{OsRandom, Random};
+use model::{ApiKeyId, OsRandom, Random, TenantId};
 
-use super::{DIGITS, checksum, parse, random_digits};
+use super::{CachedKey, DIGITS, LAST_USE_INTERVAL_MS, LastUses, checksum, parse, random_digits};
+use crate::{Tenant, TenantCaller};
 
 fn key() -> String {
     let body = format!(
@@ -73,4 +74,51 @@ fn each_digit_of_a_key_is_equally_likely() {
     }
     assert_eq!(counts.len(), DIGITS.len());
     assert!(counts.values().all(|count| *count == 8), "{counts:?}");
+}
+
+#[test]
+fn a_right_checksum_makes_no_key_of_another_shape() {
+    let digits = |count| random_digits(&OsRandom, count);
+    let with_checksum = |body: String| format!("{body}{}", checksum(&body));
+    assert!(parse(&with_checksum(format!("cw_test_{}_{}", digits(8), digits(43)))).is_some());
+    for body in [
+        format!("cw_live_{}_{}", digits(7), digits(43)),
+        format!("cw_live_{}_{}", digits(9), digits(43)),
+        format!("cw_live_{}_{}", digits(8), digits(42)),
+        format!("cw_live_{}_{}", digits(8), digits(44)),
+        format!("cw_live_{}-_{}", digits(7), digits(43)),
+        format!("cw_live_{}_{}-", digits(8), digits(42)),
+        format!("cw_live_{}_{}_", digits(8), digits(42)),
+        format!("cw_dead_{}_{}", digits(8), digits(43)),
+    ] {
+        let text = with_checksum(body);
+        assert!(parse(&text).is_none(), "{text}");
+    }
+}
+
+#[test]
+fn a_use_is_noted_once_a_minute() {
+    let key = CachedKey {
+        hash: [0; 32],
+        caller: TenantCaller {
+            tenant: Tenant::new(TenantId::generate(&OsRandom)),
+            key_id: ApiKeyId::generate(&OsRandom),
+            scopes: Vec::new(),
+        },
+        expires_at_ms: None,
+        use_noted_at_ms: AtomicI64::new(0),
+    };
+    let uses = LastUses::default();
+    let begun_ms = 1_000_000;
+    for (at_ms, is_noted) in [
+        (begun_ms, true),
+        (begun_ms + 1, false),
+        (begun_ms + LAST_USE_INTERVAL_MS - 1, false),
+        (begun_ms + LAST_USE_INTERVAL_MS, true),
+        (begun_ms + LAST_USE_INTERVAL_MS + 1, false),
+    ] {
+        uses.note(&key, at_ms);
+        let noted = std::mem::take(&mut *uses.0.lock().unwrap());
+        assert_eq!(noted.values().next(), is_noted.then_some(&at_ms), "{at_ms}");
+    }
 }

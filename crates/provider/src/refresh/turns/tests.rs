@@ -3,7 +3,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use model::{OsRandom, TenantId};
 
-use super::Turns;
+use super::{LINES_BEFORE_CLEANING, Turns};
 
 fn tenants() -> [TenantId; 2] {
     [TenantId::generate(&OsRandom), TenantId::generate(&OsRandom)]
@@ -62,10 +62,20 @@ async fn a_newcomer_waits_for_few_although_thousands_stand_in_line() {
 
 #[tokio::test]
 async fn lines_that_nobody_stands_in_are_forgotten() {
-    let turns = Turns::new(1);
-    for _ in 0..super::LINES_BEFORE_CLEANING * 2 {
-        drop(turns.take("acme", &TenantId::generate(&OsRandom)).await);
+    let turns = Turns::new(2 * LINES_BEFORE_CLEANING);
+    let one = async || turns.take("acme", &TenantId::generate(&OsRandom)).await;
+    let come_and_go = async || {
+        for _ in 0..2 * LINES_BEFORE_CLEANING {
+            drop(one().await);
+        }
+        turns.tenants.lock().expect("no panic").len()
+    };
+    let kept = come_and_go().await;
+    assert!(kept <= LINES_BEFORE_CLEANING, "{kept}");
+    let mut held = Vec::new();
+    for _ in 0..LINES_BEFORE_CLEANING {
+        held.push(one().await);
     }
-    let kept = turns.tenants.lock().expect("no panic").len();
-    assert!(kept <= super::LINES_BEFORE_CLEANING, "{kept}");
+    let kept = come_and_go().await;
+    assert!(kept <= held.len() + 1, "{kept}");
 }
