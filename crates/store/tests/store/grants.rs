@@ -1,8 +1,9 @@
 //! What gets tokens where no refresh token does: kept sealed, through refreshes and reconnections.
 
-use model::Secret;
+use model::{ConnectionId, Secret};
 use store::{
-    ConnectionFlow, CredentialTerms, Grant, NewCredentials, RefreshClaim, Refreshed, SaveOutcome, StoreError,
+    ConnectionFlow, CredentialTerms, Grant, NewCredentials, RefreshClaim, Refreshed, SaveOutcome, Store,
+    StoreError, Tenant, Tokens,
 };
 
 use crate::support::{World, credentials, on_both_databases, tenant, tokens};
@@ -36,6 +37,26 @@ fn without_refresh_token() -> NewCredentials {
     }
 }
 
+/// The first refresh of a connection, with these tokens as the answer.
+async fn refresh(store: &Store, tenant: &Tenant, id: &ConnectionId, tokens: Tokens) {
+    let claimed = store.claim_refresh(tenant, id, 1, "test", 60_000).await.unwrap();
+    let RefreshClaim::Claimed { fence, .. } = claimed else {
+        panic!("{claimed:?}")
+    };
+    let refreshed = Refreshed {
+        tokens,
+        instance_url: None,
+        scopes: None,
+        access_expires_at_ms: None,
+        was_refused: false,
+    };
+    let saved = store
+        .save_refreshed(tenant, id, 1, fence, &refreshed)
+        .await
+        .unwrap();
+    assert_eq!(saved, SaveOutcome::Saved { version: 2 });
+}
+
 async fn a_grant_stays_with_its_connection_until_that_is_made_anew(world: &World) {
     let store = world.store().await;
     let tenant = tenant(&store).await;
@@ -49,25 +70,7 @@ async fn a_grant_stays_with_its_connection_until_that_is_made_anew(world: &World
     assert!(held.is_refreshable());
     assert!(!format!("{held:?}").contains("canary"), "{held:?}");
 
-    let claimed = store
-        .claim_refresh(&tenant, &made.id, 1, "test", 60_000)
-        .await
-        .unwrap();
-    let RefreshClaim::Claimed { fence, .. } = claimed else {
-        panic!("{claimed:?}")
-    };
-    let refreshed = Refreshed {
-        tokens: tokens("access-2", None),
-        instance_url: None,
-        scopes: None,
-        access_expires_at_ms: None,
-        was_refused: false,
-    };
-    let saved = store
-        .save_refreshed(&tenant, &made.id, 1, fence, &refreshed)
-        .await
-        .unwrap();
-    assert_eq!(saved, SaveOutcome::Saved { version: 2 });
+    refresh(&store, &tenant, &made.id, tokens("access-2", None)).await;
     let held = store.tokens_fresh(&tenant, &made.id).await.unwrap();
     assert_eq!(
         (&held.tokens, &held.grant),
@@ -100,25 +103,7 @@ async fn a_grant_stays_although_a_reply_brings_a_refresh_token(world: &World) {
         .save_credentials_on(&tenant, without_refresh_token(), &terms())
         .await
         .unwrap();
-    let claimed = store
-        .claim_refresh(&tenant, &made.id, 1, "test", 60_000)
-        .await
-        .unwrap();
-    let RefreshClaim::Claimed { fence, .. } = claimed else {
-        panic!("{claimed:?}")
-    };
-    let refreshed = Refreshed {
-        tokens: tokens("access-2", Some("refresh-2")),
-        instance_url: None,
-        scopes: None,
-        access_expires_at_ms: None,
-        was_refused: false,
-    };
-    let saved = store
-        .save_refreshed(&tenant, &made.id, 1, fence, &refreshed)
-        .await
-        .unwrap();
-    assert_eq!(saved, SaveOutcome::Saved { version: 2 });
+    refresh(&store, &tenant, &made.id, tokens("access-2", Some("refresh-2"))).await;
     let held = store.tokens_fresh(&tenant, &made.id).await.unwrap();
     assert_eq!(
         held.grant,
