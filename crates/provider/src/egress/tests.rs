@@ -1,3 +1,6 @@
+mod bodies;
+mod exchanges;
+
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderValue, StatusCode};

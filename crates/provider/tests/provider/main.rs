@@ -9,6 +9,7 @@ mod support;
 mod ahead;
 mod authorization;
 mod calls;
+mod credential;
 mod metadata;
 mod proxying;
 mod refresh;

@@ -164,34 +164,7 @@ async fn claim_12_invalid_grant_with_an_advanced_row_uses_the_new_token() {
         _ = &mut racing => panic!("the token endpoint waits"),
         arrived = world.fake.arrived.acquire() => arrived.unwrap().forget(),
     }
-    // The claim of the first is taken over, and the other's tokens are stored.
-    world
-        .tamper("UPDATE connections SET refresh_lease_until_ms = 0")
-        .await;
-    let id = &world.connection.id;
-    let claim = world
-        .store
-        .claim_refresh(&world.tenant, id, 1, "other", 25_000)
-        .await
-        .unwrap();
-    let store::RefreshClaim::Claimed { fence, .. } = claim else {
-        panic!("{claim:?}")
-    };
-    let refreshed = store::Refreshed {
-        tokens: store::Tokens {
-            access_token: model::Secret::new("good"),
-            refresh_token: Some(model::Secret::new("refresh-9")),
-        },
-        instance_url: None,
-        scopes: None,
-        access_expires_at_ms: None,
-        was_refused: false,
-    };
-    world
-        .store
-        .save_refreshed(&world.tenant, id, 1, fence, &refreshed)
-        .await
-        .unwrap();
+    world.another_node_saves(1, "good", "refresh-9").await;
     world.fake.generation.store(9, Ordering::SeqCst);
     world.fake.permits.add_permits(1);
     assert_eq!(racing.await.unwrap().status, 200);

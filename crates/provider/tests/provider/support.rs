@@ -7,7 +7,10 @@ use std::sync::Arc;
 use mapping::Catalog;
 use model::{Clock, Limits, OsRandom, Secret, SystemClock};
 use provider::{App, ProviderSettings, Providers};
-use store::{Caller, Connection, MasterKey, NewApiKey, NewCredentials, Store, StoreConfig, Tenant, Tokens};
+use store::{
+    Caller, Connection, MasterKey, NewApiKey, NewCredentials, RefreshClaim, Refreshed, Store, StoreConfig,
+    Tenant, Tokens,
+};
 use tempfile::TempDir;
 
 use crate::fake::Fake;
@@ -115,6 +118,34 @@ impl World {
             .await
     }
 
+    /// What another node does: takes the claim over, and saves tokens above `version`.
+    pub(crate) async fn another_node_saves(&self, version: i64, access_token: &str, refresh_token: &str) {
+        self.tamper("UPDATE connections SET refresh_lease_until_ms = 0")
+            .await;
+        let (store, id) = (&self.store, &self.connection.id);
+        let claim = store
+            .claim_refresh(&self.tenant, id, version, "other", 25_000)
+            .await
+            .unwrap();
+        let RefreshClaim::Claimed { fence, .. } = claim else {
+            panic!("{claim:?}")
+        };
+        let refreshed = Refreshed {
+            tokens: Tokens {
+                access_token: Secret::new(access_token),
+                refresh_token: Some(Secret::new(refresh_token)),
+            },
+            instance_url: None,
+            scopes: None,
+            access_expires_at_ms: None,
+            was_refused: false,
+        };
+        store
+            .save_refreshed(&self.tenant, id, version, fence, &refreshed)
+            .await
+            .unwrap();
+    }
+
     /// Runs SQL behind the store's back.
     pub(crate) async fn tamper(&self, sql: &str) {
         use sqlx::Connection as _;
@@ -137,6 +168,17 @@ pub(crate) async fn connection(
     fake: &Fake,
     refresh_token: Option<&str>,
 ) -> Arc<Connection> {
+    connection_with(store, tenant, fake, "access-1", refresh_token, None).await
+}
+
+pub(crate) async fn connection_with(
+    store: &Store,
+    tenant: &Tenant,
+    fake: &Fake,
+    access_token: &str,
+    refresh_token: Option<&str>,
+    access_expires_at_ms: Option<i64>,
+) -> Arc<Connection> {
     let new = NewCredentials {
         connection_id: None,
         provider: "acme".to_owned(),
@@ -148,10 +190,10 @@ pub(crate) async fn connection(
         user_id: None,
         scopes: Vec::new(),
         tokens: Tokens {
-            access_token: Secret::new("access-1"),
+            access_token: Secret::new(access_token),
             refresh_token: refresh_token.map(Secret::new),
         },
-        access_expires_at_ms: None,
+        access_expires_at_ms,
     };
     Arc::new(store.save_new_credentials(tenant, new).await.unwrap())
 }
