@@ -438,7 +438,13 @@ impl Inner {
         }
     }
 
-    async fn revoke(&self, connection: &Connection, grant: Option<&Grant>, token: &Secret) -> bool {
+    /// Asks the provider to end a grant that nobody will use any more. Answers whether it said yes.
+    pub(crate) async fn revoke(
+        &self,
+        connection: &Connection,
+        grant: Option<&Grant>,
+        token: &Secret,
+    ) -> bool {
         let Ok(configured) = self.settings.provider(&connection.provider) else {
             return false;
         };

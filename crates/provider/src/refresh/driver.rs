@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mapping::{TokenFacts, TokenFault};
-use model::Secret;
 use store::{
     Connection, Grant, Lease, LeaseOutcome, RefreshClaim, RefreshRelease, Refreshed, SaveOutcome, StoreError,
     Tenant, Tokens, VersionedTokens,
@@ -15,7 +14,7 @@ use tokio::time::Instant;
 
 use super::flights::{Answer, Answering, Rest};
 use super::machine::{Command, Event, Machine, Outcome, Release};
-use super::token::{self, Client, TokenReply, present_refresh_token};
+use super::token::{TokenReply, present_refresh_token};
 use super::turns::Turn;
 use crate::Inner;
 use crate::settings::Configured;
@@ -453,24 +452,11 @@ impl Driver {
                     .tokens
                     .refresh_token
                     .unwrap_or(granted.tokens.access_token);
-                self.revoke(&token).await;
+                let grant = self.row.as_ref().and_then(|row| row.grant.as_ref());
+                self.inner.revoke(&self.connection, grant, &token).await;
                 Event::RowGone
             }
             Err(event) => event,
-        }
-    }
-
-    async fn revoke(&self, token: &Secret) {
-        let Ok(configured) = self.inner.settings.provider(&self.connection.provider) else {
-            return;
-        };
-        let login = configured.check_login(&self.connection.environment, &self.connection.login_url);
-        if let Ok(login) = login {
-            let timeout = Duration::from_millis(self.inner.settings.limits.token_request_ms);
-            let login = configured.token_origin(&self.connection.environment, &login);
-            let grant = self.row.as_ref().and_then(|row| row.grant.as_ref());
-            let client = grant.map_or(Client::App, Client::of);
-            token::revoke(&self.inner.egress, configured, &login, client, token, timeout).await;
         }
     }
 
@@ -543,8 +529,7 @@ impl Driver {
         self.turn = None;
         let mut byte = [0_u8; 1];
         self.inner.random.fill(&mut byte);
-        // Between three and five quarters, so that nodes that began together do not stay together.
-        let pause_ms = (pause_ms * (384 + u64::from(byte[0])) / 512).max(1);
+        let pause_ms = spread_ms(pause_ms, byte[0]);
         self.inner
             .store
             .wait_for_change(&self.connection.id, pause_ms)
@@ -554,6 +539,11 @@ impl Driver {
             draining: self.inner.stopping.is_cancelled(),
         }
     }
+}
+
+/// Between three and five quarters of a pause, at least 1 ms, so that nodes that began together do not stay together.
+fn spread_ms(pause_ms: u64, byte: u8) -> u64 {
+    (pause_ms * (384 + u64::from(byte)) / 512).max(1)
 }
 
 /// How old a claim is at most, ms: the larger of what two clocks say. A wall clock set back counts as standing still.
@@ -578,3 +568,6 @@ const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::SaveFailed => "save_failed",
     }
 }
+
+#[cfg(test)]
+mod tests;

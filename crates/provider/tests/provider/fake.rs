@@ -60,6 +60,7 @@ pub(crate) struct Fake {
     pub(crate) generation: AtomicUsize,
     pub(crate) script: Mutex<VecDeque<TokenScript>>,
     pub(crate) token_bodies: Mutex<Vec<String>>,
+    pub(crate) token_heads: Mutex<Vec<HeaderMap>>,
     pub(crate) seen: Mutex<Vec<Seen>>,
     pub(crate) arrived: Semaphore,
     pub(crate) permits: Semaphore,
@@ -83,6 +84,7 @@ impl Fake {
             generation: AtomicUsize::new(1),
             script: Mutex::default(),
             token_bodies: Mutex::default(),
+            token_heads: Mutex::default(),
             seen: Mutex::default(),
             arrived: Semaphore::new(0),
             permits: Semaphore::new(0),
@@ -131,6 +133,7 @@ impl Fake {
             .unwrap_or_default();
         let path = head.uri.path().to_owned();
         if path == "/oauth/token" {
+            self.token_heads.lock().unwrap().push(head.headers);
             let under_way = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
             self.most_under_way.fetch_max(under_way, Ordering::SeqCst);
             let reply = self.token(&body).await;
@@ -143,6 +146,10 @@ impl Fake {
                 .unwrap()
                 .push(String::from_utf8_lossy(&body).into_owned());
             return Ok(answer(200, ""));
+        }
+        if head.method == Method::DELETE && path.starts_with("/oauth/grants/") {
+            self.revoked.lock().unwrap().push(path);
+            return Ok(answer(204, ""));
         }
         let seen = Seen {
             method: head.method,

@@ -11,6 +11,7 @@ mod authorization;
 mod calls;
 mod credential;
 mod metadata;
+mod outcomes;
 mod proxying;
 mod refresh;
 mod webhooks;

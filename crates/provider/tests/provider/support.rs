@@ -41,19 +41,30 @@ pub(crate) fn store_config(dir: &Path) -> StoreConfig {
 }
 
 pub(crate) fn providers(fake: &Fake, store: &Store, limits: Limits, clock: Arc<dyn Clock>) -> Providers {
+    providers_at(&fake.origin, fake, store, limits, clock)
+}
+
+/// As [`providers`], with a login origin of its own.
+pub(crate) fn providers_at(
+    login: &str,
+    fake: &Fake,
+    store: &Store,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+) -> Providers {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/provider/mappings");
     let catalog = Catalog::from_dir(&folder).unwrap();
-    let app = App {
+    let app = || App {
         client_id: "client".to_owned(),
         client_secret: Some(Secret::new("s3cret&=")),
-        login_urls: HashMap::from([("production".to_owned(), fake.origin.clone())]),
+        login_urls: HashMap::from([("production".to_owned(), login.to_owned())]),
         api_url: None,
         api_version: None,
     };
     let settings = ProviderSettings {
         public_url: "https://crosswalk.example.com/".to_owned(),
-        apps: HashMap::from([("acme".to_owned(), app)]),
-        egress_allow: vec![fake.origin.clone()],
+        apps: ["acme", "basic"].map(|name| (name.to_owned(), app())).into(),
+        egress_allow: vec![fake.origin.clone(), login.to_owned()],
         webhook_allow: vec![fake.origin.clone()],
         limits,
     };
