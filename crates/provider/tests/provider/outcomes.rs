@@ -75,6 +75,33 @@ async fn how_long_tokens_last_is_learned_from_those_that_were_refused() {
     }
 }
 
+/// Until new tokens are saved, nobody else may present the old one.
+#[tokio::test]
+async fn a_claim_is_held_on_to_while_tokens_cannot_be_saved() {
+    let world = World::new().await;
+    world.fake.next(TokenScript::WaitForPermit);
+    let call = world.get("/things");
+    tokio::pin!(call);
+    tokio::select! {
+        _ = &mut call => panic!("the token endpoint waits"),
+        arrived = world.fake.arrived.acquire() => arrived.unwrap().forget(),
+    }
+    world
+        .tamper(
+            "UPDATE connections SET refresh_lease_until_ms = refresh_lease_until_ms - 20000;
+             CREATE TRIGGER refuse BEFORE UPDATE OF sealed_tokens ON connections
+             BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+        )
+        .await;
+    let held_until = "SELECT refresh_lease_until_ms FROM connections";
+    let before_ms = world.number(held_until).await;
+    world.fake.permits.add_permits(1);
+    let error = call.await.unwrap_err();
+    assert!(matches!(error, CallError::TokenNotSaved { .. }), "{error:?}");
+    let after_ms = world.number(held_until).await;
+    assert!(after_ms >= before_ms + 20_000, "from {before_ms} to {after_ms}");
+}
+
 #[tokio::test]
 async fn tokens_of_a_connection_that_was_deleted_meanwhile_are_ended() {
     let world = World::new().await;

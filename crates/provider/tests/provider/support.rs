@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mapping::Catalog;
 use model::{Clock, Limits, OsRandom, Secret, SystemClock};
 use provider::{App, ProviderSettings, Providers};
+use sqlx::{Connection as _, SqliteConnection};
 use store::{
     Caller, Connection, MasterKey, NewApiKey, NewCredentials, RefreshClaim, Refreshed, Store, StoreConfig,
     Tenant, Tokens,
@@ -157,13 +158,22 @@ impl World {
             .unwrap();
     }
 
+    /// Reads a number behind the store's back.
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        let mut connection = self.own_connection().await;
+        sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+    }
+
+    async fn own_connection(&self) -> SqliteConnection {
+        let path = self.dir.path().join("store.db");
+        SqliteConnection::connect(&format!("sqlite://{}", path.display()))
+            .await
+            .unwrap()
+    }
+
     /// Runs SQL behind the store's back.
     pub(crate) async fn tamper(&self, sql: &str) {
-        use sqlx::Connection as _;
-        let path = self.dir.path().join("store.db");
-        let mut connection = sqlx::SqliteConnection::connect(&format!("sqlite://{}", path.display()))
-            .await
-            .unwrap();
+        let mut connection = self.own_connection().await;
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
             .execute(&mut connection)
             .await

@@ -1,6 +1,7 @@
 //! API keys and the operator key.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{ApiKeyId, ManualClock, OsRandom, TenantId};
 use store::{AuthenticationError, Caller, NewApiKey, StoreError};
@@ -15,6 +16,9 @@ on_both_databases!(
     an_expired_key_stops,
     nothing_else_is_a_key,
     the_last_use_is_written,
+    uses_are_written_while_the_store_is_open,
+    scopes_are_few_and_have_names,
+    a_rotated_key_s_time_of_grace_may_be_without_end,
     a_key_is_remembered_once_it_was_seen_to_be_good,
     bad_names_are_refused,
     keys_belong_to_their_tenant,
@@ -153,6 +157,63 @@ async fn the_last_use_is_written(world: &World) {
     let keys = store.list_api_keys(&operator, tenant.id()).await.unwrap();
     let used_at_ms = keys[0].last_used_at_ms.expect("closing writes what was noted");
     assert!((keys[0].created_at_ms - used_at_ms).abs() < 60_000);
+}
+
+async fn uses_are_written_while_the_store_is_open(world: &World) {
+    let store = world.store().await;
+    let operator = operator(&store).await;
+    let (tenant, _) = tenant_and_key(&store).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(16)).await;
+    tokio::time::resume();
+    eventually("the use is written", || async {
+        let keys = store.list_api_keys(&operator, tenant.id()).await.unwrap();
+        keys[0].last_used_at_ms.is_some()
+    })
+    .await;
+}
+
+async fn scopes_are_few_and_have_names(world: &World) {
+    let store = world.store().await;
+    let operator = operator(&store).await;
+    let (tenant, _) = tenant_and_key(&store).await;
+    let create = |scopes: Vec<String>| {
+        let new = NewApiKey { scopes, ..new("ci") };
+        store.create_api_key(&operator, tenant.id(), new)
+    };
+    let named = |count: usize| (0..count).map(|number| format!("scope-{number}")).collect();
+    assert!(create(named(100)).await.is_ok());
+    for scopes in [named(101), vec![String::new()]] {
+        let error = create(scopes).await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Invalid { what } if what.starts_with("scopes")),
+            "{error}"
+        );
+    }
+}
+
+async fn a_rotated_key_s_time_of_grace_may_be_without_end(world: &World) {
+    let store = world.store().await;
+    let operator = operator(&store).await;
+    let (tenant, key) = tenant_and_key(&store).await;
+    let old = store
+        .list_api_keys(&operator, tenant.id())
+        .await
+        .unwrap()
+        .remove(0);
+    let rotate = |grace_ms| store.rotate_api_key(&operator, tenant.id(), &old.id, grace_ms);
+    let (successor, next) = rotate(u64::MAX).await.unwrap();
+    assert_eq!(
+        (successor.name, successor.scopes),
+        (old.name.clone(), old.scopes.clone())
+    );
+    assert!(store.authenticate(key.expose()).await.is_ok());
+    rotate(0).await.unwrap();
+    eventually("the old key is over", || async {
+        store.authenticate(key.expose()).await.is_err()
+    })
+    .await;
+    assert!(store.authenticate(next.expose()).await.is_ok());
 }
 
 async fn a_key_is_remembered_once_it_was_seen_to_be_good(world: &World) {
