@@ -81,6 +81,11 @@ fn due_ms(tokens: &VersionedTokens, limits: &Limits, share: i64) -> Option<i64> 
     Some(end_ms - ahead_ms + ahead_ms / 2 / 1_024 * share)
 }
 
+/// Whether idle grants are searched after this look, the first of which is 0.
+const fn is_search_due(look: u32) -> bool {
+    look % LOOKS_PER_SEARCH == LOOKS_PER_SEARCH - 1
+}
+
 impl Providers {
     /// Refreshes, until [`Providers::drain`], what is about to end and what nobody has used for long.
     pub fn keep_fresh(&self) {
@@ -101,7 +106,7 @@ impl Providers {
         for look in 0_u32.. {
             ticks.tick().await;
             self.refresh_ahead().await;
-            if look % LOOKS_PER_SEARCH == LOOKS_PER_SEARCH - 1 {
+            if is_search_due(look) {
                 self.keep_idle_grants().await;
             }
         }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use model::{Clock, Limits, SystemClock};
 use provider::Call;
-use store::{Connection, ConnectionState, Tenant};
+use store::{Connection, ConnectionChange, ConnectionFilter, ConnectionState, Tenant};
 
 use crate::fake::TokenScript;
-use crate::support::{World, connection, tenant};
+use crate::support::{World, connection, connection_with, tenant};
 
 /// A clock that is moved by hand.
 #[derive(Debug, Default)]
@@ -84,6 +85,94 @@ async fn a_grant_that_nobody_uses_is_kept_and_one_without_refresh_token_left_alo
     let bare = world.store.connection(&world.tenant, &bare.id).await.unwrap();
     assert_eq!(bare.state, ConnectionState::Active);
     assert_eq!(world.providers.keep_idle_grants().await, 0);
+}
+
+/// Connections that were used, half an hour before the end of their tokens; the clock then stands at the last second.
+async fn used(world: &World, clock: &MovedClock, refresh_tokens: &[Option<&str>]) -> Vec<Arc<Connection>> {
+    let ends_at_ms = clock.now_ms() + 1_800_000;
+    let mut connections = Vec::new();
+    for refresh_token in refresh_tokens {
+        let (store, tenant) = (&world.store, &world.tenant);
+        let made = connection_with(
+            store,
+            tenant,
+            &world.fake,
+            "good",
+            *refresh_token,
+            Some(ends_at_ms),
+        )
+        .await;
+        world
+            .providers
+            .send(tenant, &made, Call::get("/things"))
+            .await
+            .unwrap();
+        connections.push(made);
+    }
+    clock.0.store(1_799_000, Ordering::SeqCst);
+    connections
+}
+
+#[tokio::test]
+async fn tokens_in_use_are_looked_at_until_the_node_stops() {
+    let (world, clock) = world_with_clock().await;
+    used(&world, &clock, &[Some("many-1")]).await;
+    assert_eq!(world.fake.posts(), 0);
+    world.providers.keep_fresh();
+    let asked = tokio::time::timeout(Duration::from_secs(20), world.fake.arrived.acquire()).await;
+    asked.expect("the first look is at once").unwrap().forget();
+    world.providers.drain().await;
+    assert_eq!(world.fake.posts(), 1);
+}
+
+#[tokio::test]
+async fn tokens_that_are_due_together_are_refreshed_a_few_at_a_time() {
+    let (world, clock) = world_with_clock().await;
+    let tokens: Vec<String> = (0..40).map(|index| format!("many-{index}")).collect();
+    let tokens: Vec<_> = tokens.iter().map(|token| Some(token.as_str())).collect();
+    used(&world, &clock, &tokens).await;
+    assert_eq!(world.providers.refresh_ahead().await, 40);
+    assert_eq!(world.fake.posts(), 40);
+    let most = world.fake.most_under_way.load(Ordering::SeqCst);
+    assert!(
+        (2..=Limits::default().token_requests_max).contains(&most),
+        "{most}"
+    );
+}
+
+#[tokio::test]
+async fn what_nobody_may_use_or_nothing_renews_is_left_alone() {
+    let (world, clock) = world_with_clock().await;
+    let made = used(&world, &clock, &[None, Some("many-1"), Some("many-2")]).await;
+    let (bare, paused, revoked) = (&made[0].id, &made[1].id, &made[2].id);
+    let pause = ConnectionChange {
+        paused: Some(true),
+        ..ConnectionChange::default()
+    };
+    world
+        .store
+        .change_connection(&world.tenant, paused, pause)
+        .await
+        .unwrap();
+    world
+        .tamper(&format!(
+            "UPDATE connections SET state = 'revoked' WHERE id = '{revoked}'"
+        ))
+        .await;
+    // This node learns of it by asking.
+    world
+        .store
+        .list_connections(&world.tenant, ConnectionFilter::default(), None, 10)
+        .await
+        .unwrap();
+    world.providers.refresh_ahead().await;
+    assert_eq!(world.fake.posts(), 0);
+    let bare = world.store.connection(&world.tenant, bare).await.unwrap();
+    assert_eq!(
+        bare.state,
+        ConnectionState::Active,
+        "its token is good to its end"
+    );
 }
 
 /// Calls for each connection at once; each completion is told.

@@ -1,7 +1,7 @@
-use model::{Limits, Secret};
+use model::{ConnectionId, Limits, OsRandom, Secret};
 use store::{Tokens, VersionedTokens};
 
-use super::due_ms;
+use super::{Used, due_ms, is_search_due};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -48,4 +48,25 @@ fn what_was_learned_is_trusted_for_nine_tenths_and_what_was_said_goes_first() {
     );
     // A clock that runs behind the database's makes the lifetime nothing, not less.
     assert_eq!(due(&tokens(Some(-5), None)), Some(-5));
+}
+
+#[test]
+fn idle_grants_are_searched_once_in_twenty_looks() {
+    let searched: Vec<u32> = (0..60).filter(|look| is_search_due(*look)).collect();
+    assert_eq!(searched, [19, 39, 59]);
+}
+
+#[test]
+fn shares_are_spread_over_all_of_their_range() {
+    let used = Used::new();
+    let ids: Vec<_> = (0..2_000).map(|_| ConnectionId::generate(&OsRandom)).collect();
+    let shares: Vec<i64> = ids.iter().map(|id| used.share(id, 1)).collect();
+    assert!(shares.iter().all(|share| (0..1_024).contains(share)));
+    // That none of 2,000 falls into a sixteenth: less than one in 10^50.
+    assert!(shares.iter().any(|share| *share < 64) && shares.iter().any(|share| *share >= 960));
+    assert_eq!(
+        used.share(&ids[0], 1),
+        shares[0],
+        "the same each time it is asked for"
+    );
 }
