@@ -251,39 +251,58 @@ async fn a_key_reaches_what_its_scopes_name() {
 #[tokio::test]
 async fn a_connection_is_chosen_in_one_way() {
     let world = World::start(Options::default()).await;
-    let id = world.first.connection.id.as_str();
-    let nothing = world
-        .as_party(&world.first, "GET", "/unified/crm/contacts", None)
-        .await;
-    assert_eq!(
-        (nothing.status, nothing.problem()["code"].clone()),
-        (400, json!("connection_required"))
-    );
-    let authorization = format!("Bearer {}", world.first.key);
-    let two = world
-        .call(
-            "GET",
-            &format!("/unified/crm/contacts?connection_id={UNKNOWN_ID}"),
-            &[("authorization", &authorization), ("x-connection-id", id)],
-            None,
-        )
-        .await;
-    assert_eq!(
-        (two.status, two.problem()["code"].clone()),
-        (400, json!("connection_required"))
-    );
-    let half = world
-        .call(
-            "GET",
-            "/unified/crm/contacts",
-            &[
-                ("authorization", &authorization),
-                ("x-connection-external-id", "x"),
-            ],
-            None,
-        )
-        .await;
-    assert!(half.problem()["detail"].as_str().unwrap().contains("X-Provider"));
+    let own = world.first.connection.id.as_str();
+    let by_id = ("x-connection-id", own);
+    let other_id = ("x-connection-id", UNKNOWN_ID);
+    let external = ("x-connection-external-id", "customer of First & Co");
+    let provider = ("x-provider", world.provider.as_str());
+    let own_parameter = format!("&connection_id={own}");
+    let other_parameter = format!("&connection_id={UNKNOWN_ID}");
+    let required = Err((400, "connection_required", ""));
+    let both_ways = Err((400, "connection_required", "in two ways"));
+    let twice = |what| Err((400, "malformed_request", what));
+    for (parameter, headers, answer) in [
+        ("", &[][..], required),
+        ("", &[provider], required),
+        ("", &[by_id], Ok(())),
+        ("", &[by_id, by_id], Ok(())),
+        ("", &[by_id, provider], Ok(())),
+        (&own_parameter, &[], Ok(())),
+        (&own_parameter, &[by_id], Ok(())),
+        (&other_parameter, &[by_id], both_ways),
+        ("", &[by_id, other_id], both_ways),
+        ("", &[by_id, external, provider], both_ways),
+        (&own_parameter, &[external, provider], both_ways),
+        ("", &[external, provider], Ok(())),
+        ("", &[external], Err((400, "connection_required", "X-Provider"))),
+        (
+            "",
+            &[external, external, provider],
+            twice("x-connection-external-id"),
+        ),
+        ("", &[external, provider, provider], twice("x-provider")),
+        ("", &[other_id], Err((404, "connection_not_found", ""))),
+    ] {
+        let authorization = format!("Bearer {}", world.first.key);
+        let headers: Vec<_> = [("authorization", authorization.as_str())]
+            .into_iter()
+            .chain(headers.iter().copied())
+            .collect();
+        let path = format!("/unified/crm/contacts?dry_run=true{parameter}");
+        let reply = world.call("GET", &path, &headers, None).await;
+        let (status, text) = (reply.status, reply.text());
+        let Err((expected, code, detail)) = answer else {
+            assert_eq!(status, 200, "{parameter} {headers:?}: {text}");
+            continue;
+        };
+        let problem = reply.problem();
+        assert_eq!(
+            (status, &problem["code"]),
+            (expected, &json!(code)),
+            "{parameter} {headers:?}"
+        );
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -35,15 +35,22 @@ impl Service<Name> for Resolver {
         let public_only = self.public_only;
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let usable: Vec<SocketAddr> = found
-                .filter(|address| !public_only || is_public(address.ip()))
-                .collect();
-            if usable.is_empty() && public_only {
-                return Err(std::io::Error::other(NotPublic));
+            let found: Vec<SocketAddr> = found.collect();
+            if public_only {
+                return only_public(found);
             }
-            Ok(usable.into_iter())
+            Ok(found.into_iter())
         })
     }
+}
+
+/// The public ones of a name's addresses.
+pub(crate) fn only_public(mut found: Vec<SocketAddr>) -> std::io::Result<std::vec::IntoIter<SocketAddr>> {
+    found.retain(|address| is_public(address.ip()));
+    if found.is_empty() {
+        return Err(std::io::Error::other(NotPublic));
+    }
+    Ok(found.into_iter())
 }
 
 /// Whether an address belongs to the public internet. Source: the IANA special-purpose address registries.

@@ -1,14 +1,14 @@
 mod bodies;
 mod exchanges;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use hyper_util::client::legacy::connect::dns::Name;
 use tower::Service;
 
-use super::address::{NotPublic, Resolver, is_public};
+use super::address::{NotPublic, Resolver, is_public, only_public};
 use super::{EgressError, absolute_uri, refuse_redirect, unzip};
 use crate::hosts::Origin;
 
@@ -119,9 +119,29 @@ async fn a_name_that_stands_for_private_addresses_only_does_not_resolve() {
     let refused = resolve(true, "localhost").await.expect_err("loopback");
     assert!(is_not_public(&refused), "{refused}");
     let allowed = resolve(false, "localhost").await.expect("the operator allows it");
-    assert!(allowed.into_iter().all(|address| address.ip().is_loopback()));
+    let allowed: Vec<_> = allowed.map(|address| address.ip()).collect();
+    assert!(
+        !allowed.is_empty() && allowed.iter().all(IpAddr::is_loopback),
+        "{allowed:?}"
+    );
     let unknown = resolve(true, "nobody.invalid").await.expect_err("no such name");
     assert!(!is_not_public(&unknown), "{unknown}");
+}
+
+#[test]
+fn of_a_name_s_addresses_the_public_ones_are_left() {
+    let of = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|text| text.parse().expect("an address"))
+            .collect()
+    };
+    let mixed = only_public(of(&["10.0.0.1:0", "8.8.8.8:0", "[::1]:0", "[2606:4700::1]:0"]));
+    let left: Vec<SocketAddr> = mixed.expect("two are public").collect();
+    assert_eq!(left, of(&["8.8.8.8:0", "[2606:4700::1]:0"]));
+    for none in [&[][..], &["127.0.0.1:0"]] {
+        assert!(only_public(of(none)).is_err(), "{none:?}");
+    }
 }
 
 #[test]
