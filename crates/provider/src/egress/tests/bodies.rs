@@ -76,10 +76,6 @@ fn too_large(max_bytes: u64) -> Result<Bytes, EgressError> {
     Err(EgressError::TooLarge { max_bytes })
 }
 
-fn whole() -> Result<Bytes, EgressError> {
-    Ok(Bytes::from_static(b"0123456789"))
-}
-
 #[test]
 fn encodings_are_told_apart() {
     for (sent, encoding) in [
@@ -105,6 +101,7 @@ fn encodings_are_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_is_read_to_its_end_and_to_its_cap() {
+    let whole = || Ok(Bytes::from_static(b"0123456789"));
     let in_two = [PLAIN, Sends(b"01234"), PAUSE, Sends(b"56789")];
     assert_eq!(read(&in_two, 10).await, whole());
     assert_eq!(read(&in_two, 9).await, too_large(9));
@@ -133,9 +130,10 @@ async fn a_body_is_read_to_its_end_and_to_its_cap() {
 #[tokio::test(start_paused = true)]
 async fn a_zipped_body_is_measured_unzipped() {
     let zipped = gzip(b"0123456789");
+    let whole = Ok(Bytes::from_static(b"0123456789"));
     let (first, second) = zipped.split_at(12);
     let in_two = [ZIPPED, Sends(first), PAUSE, Sends(second)];
-    assert_eq!(read(&in_two, 10).await, whole());
+    assert_eq!(read(&in_two, 10).await, whole);
     assert_eq!(read(&in_two, 9).await, too_large(9));
     assert_eq!(
         read(&[ZIPPED], 10).await,
