@@ -78,8 +78,7 @@ impl Inner {
         for _ in 0..ROUNDS_MAX {
             if let Some(error) = self.resting(connection) {
                 // Another node may have got a token all the same.
-                let row = self.store.tokens_fresh(tenant, &connection.id).await?;
-                return if row.version > above { Ok(row) } else { Err(error) };
+                return self.tokens_of(tenant, connection, above + 1).await?.ok_or(error);
             }
             let mut waiting = self.flights.join(&connection.id, |answering| {
                 let refresh = run_refresh(

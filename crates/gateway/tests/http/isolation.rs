@@ -260,7 +260,7 @@ async fn a_connection_is_chosen_in_one_way() {
     let other_parameter = format!("connection_id={UNKNOWN_ID}");
     // Then its provider is asked, and nobody is there.
     let chosen = (502, "upstream_unreachable", "no connection");
-    let required = (400, "connection_required", "");
+    let required = (400, "connection_required", "Send `X-Connection-Id`");
     let both_ways = (400, "connection_required", "in two ways");
     let twice = |what| (400, "malformed_request", what);
     for (parameter, headers, (status, code, detail)) in [

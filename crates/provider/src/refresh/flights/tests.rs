@@ -7,7 +7,7 @@ use super::{Answer, Flights, Rest, Trips, locked};
 use crate::refresh::Outcome;
 
 fn id() -> ConnectionId {
-    ConnectionId::parse("conn_00000000000000000000000000").expect("an id")
+    ConnectionId::parse("con_000000000000000000000000").expect("an id")
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_connection_rests_for_its_time_and_is_forgotten_after_it() {
     flights.cool(&id(), 10 * second, Rest::NotAdmitted);
     assert_eq!(flights.cooling(&id()), Some((10 * second, Rest::NotAdmitted)));
     advance(4 * second).await;
-    let other = ConnectionId::parse("conn_00000000000000000000000001").expect("an id");
+    let other = ConnectionId::parse("con_000000000000000000000001").expect("an id");
     assert_eq!(flights.cooling(&other), None, "it rests alone");
     flights.cool(&other, second, Rest::Unsettled);
     assert_eq!(flights.cooling(&id()), Some((6 * second, Rest::NotAdmitted)));
