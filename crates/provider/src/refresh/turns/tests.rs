@@ -77,5 +77,6 @@ async fn lines_that_nobody_stands_in_are_forgotten() {
         held.push(one().await);
     }
     let kept = come_and_go().await;
-    assert!(kept <= held.len() + 1, "{kept}");
+    // Those that somebody stands in stay: a second line would give a tenant twice its share.
+    assert!((held.len()..=held.len() + 1).contains(&kept), "{kept}");
 }
