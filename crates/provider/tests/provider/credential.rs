@@ -116,10 +116,7 @@ async fn a_refresh_that_does_not_reach_far_enough_is_followed_by_another() {
     world.fake.next(TokenScript::WaitForPermit);
     let first = world.get("/things");
     tokio::pin!(first);
-    tokio::select! {
-        _ = &mut first => panic!("the token endpoint waits"),
-        arrived = world.fake.arrived.acquire() => arrived.unwrap().forget(),
-    }
+    world.fake.until_presented(first.as_mut()).await;
     world.another_node_saves(1, "refused", "refresh-2").await;
     let second = world.get("/things");
     tokio::pin!(second);

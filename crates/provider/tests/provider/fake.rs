@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::Write as _;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -118,6 +119,14 @@ impl Fake {
 
     pub(crate) fn posts(&self) -> usize {
         self.token_posts.load(Ordering::SeqCst)
+    }
+
+    /// Goes on with a call until its token request is here; it is scripted to wait for a permit.
+    pub(crate) async fn until_presented<T>(&self, call: Pin<&mut impl Future<Output = T>>) {
+        tokio::select! {
+            _ = call => panic!("the token endpoint waits"),
+            arrived = self.arrived.acquire() => arrived.unwrap().forget(),
+        }
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {

@@ -10,7 +10,7 @@ use store::{Connection, ConnectionChange, ConnectionFlow, ConnectionState, Grant
 use crate::fake::TokenScript;
 use crate::support::World;
 
-fn new(client: Option<(&str, &str)>) -> NewGrant {
+pub(crate) fn new(client: Option<(&str, &str)>) -> NewGrant {
     NewGrant {
         provider: "acme".to_owned(),
         environment: "production".to_owned(),

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{Clock, Limits, Secret, SystemClock};
-use provider::{Call, CallError, GrantError, NewGrant};
-use store::{ConnectionState, Grant, NewCredentials, Tokens};
+use model::{Clock, Limits, SystemClock};
+use provider::{Call, CallError, GrantError};
+use store::{ConnectionState, NewCredentials};
 use tokio::net::TcpListener;
 
 use crate::fake::TokenScript;
-use crate::support::{World, connection, providers, providers_at};
+use crate::grants;
+use crate::support::{World, connection, new_credentials, providers, providers_at};
 
 /// A clock that goes on by a step whenever it is read.
 #[derive(Debug)]
@@ -82,10 +83,7 @@ async fn a_claim_is_held_on_to_while_tokens_cannot_be_saved() {
     world.fake.next(TokenScript::WaitForPermit);
     let call = world.get("/things");
     tokio::pin!(call);
-    tokio::select! {
-        _ = &mut call => panic!("the token endpoint waits"),
-        arrived = world.fake.arrived.acquire() => arrived.unwrap().forget(),
-    }
+    world.fake.until_presented(call.as_mut()).await;
     world
         .tamper(
             "UPDATE connections SET refresh_lease_until_ms = refresh_lease_until_ms - 20000;
@@ -108,10 +106,7 @@ async fn tokens_of_a_connection_that_was_deleted_meanwhile_are_ended() {
     world.fake.next(TokenScript::WaitForPermit);
     let call = world.get("/things");
     tokio::pin!(call);
-    tokio::select! {
-        _ = &mut call => panic!("the token endpoint waits"),
-        arrived = world.fake.arrived.acquire() => arrived.unwrap().forget(),
-    }
+    world.fake.until_presented(call.as_mut()).await;
     world
         .store
         .delete_connection(&world.tenant, &world.connection.id)
@@ -230,15 +225,6 @@ async fn a_token_endpoint_out_of_order_says_nothing_about_the_grant() {
 #[tokio::test]
 async fn what_a_token_endpoint_says_is_told_in_plain_and_few_characters() {
     let world = World::new().await;
-    let new = || NewGrant {
-        provider: "acme".to_owned(),
-        environment: "production".to_owned(),
-        login_host: None,
-        external_id: None,
-        connection_id: None,
-        allow_account_change: false,
-        grant: Grant::ClientCredentials { client: None },
-    };
     for (code, description, told) in [
         (
             "invalid_client".to_owned(),
@@ -252,7 +238,7 @@ async fn what_a_token_endpoint_says_is_told_in_plain_and_few_characters() {
         world.fake.next(TokenScript::Answer(400, body));
         let refused = world
             .providers
-            .connect_without_browser(&world.tenant, new())
+            .connect_without_browser(&world.tenant, grants::new(None))
             .await;
         let Err(GrantError::Refused(refusal)) = refused else {
             panic!("{refused:?}")
@@ -267,20 +253,8 @@ async fn what_a_token_endpoint_says_is_told_in_plain_and_few_characters() {
 async fn an_application_proves_itself_in_a_header_where_the_document_says_so() {
     let world = World::new().await;
     let new = NewCredentials {
-        connection_id: None,
         provider: "basic".to_owned(),
-        environment: "production".to_owned(),
-        login_url: world.fake.origin.clone(),
-        external_id: None,
-        instance_url: Some(world.fake.origin.clone()),
-        account_id: None,
-        user_id: None,
-        scopes: Vec::new(),
-        tokens: Tokens {
-            access_token: Secret::new("access-1"),
-            refresh_token: Some(Secret::new("refresh-1")),
-        },
-        access_expires_at_ms: None,
+        ..new_credentials(&world.fake, "access-1", Some("refresh-1"))
     };
     let made = Arc::new(
         world

@@ -105,10 +105,7 @@ async fn claim_09_a_caller_who_leaves_does_not_lose_the_rotated_token() {
     {
         let call = world.get("/things");
         tokio::pin!(call);
-        tokio::select! {
-            _ = &mut call => panic!("the token endpoint waits"),
-            arrived = world.fake.arrived.acquire() => arrived.unwrap().forget(),
-        }
+        world.fake.until_presented(call.as_mut()).await;
     }
     assert_eq!(world.stored().await.0, 1);
     world.fake.permits.add_permits(1);
@@ -160,10 +157,7 @@ async fn claim_12_invalid_grant_with_an_advanced_row_uses_the_new_token() {
     world.fake.next(TokenScript::WaitForPermit);
     let racing = world.get("/things");
     tokio::pin!(racing);
-    tokio::select! {
-        _ = &mut racing => panic!("the token endpoint waits"),
-        arrived = world.fake.arrived.acquire() => arrived.unwrap().forget(),
-    }
+    world.fake.until_presented(racing.as_mut()).await;
     world.another_node_saves(1, "good", "refresh-9").await;
     world.fake.generation.store(9, Ordering::SeqCst);
     world.fake.permits.add_permits(1);

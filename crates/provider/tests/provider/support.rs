@@ -201,6 +201,18 @@ pub(crate) async fn connection_with(
     access_expires_at_ms: Option<i64>,
 ) -> Arc<Connection> {
     let new = NewCredentials {
+        access_expires_at_ms,
+        ..new_credentials(fake, access_token, refresh_token)
+    };
+    Arc::new(store.save_new_credentials(tenant, new).await.unwrap())
+}
+
+pub(crate) fn new_credentials(
+    fake: &Fake,
+    access_token: &str,
+    refresh_token: Option<&str>,
+) -> NewCredentials {
+    NewCredentials {
         connection_id: None,
         provider: "acme".to_owned(),
         environment: "production".to_owned(),
@@ -214,9 +226,8 @@ pub(crate) async fn connection_with(
             access_token: Secret::new(access_token),
             refresh_token: refresh_token.map(Secret::new),
         },
-        access_expires_at_ms,
-    };
-    Arc::new(store.save_new_credentials(tenant, new).await.unwrap())
+        access_expires_at_ms: None,
+    }
 }
 
 pub(crate) async fn tenant(store: &Store) -> Tenant {
