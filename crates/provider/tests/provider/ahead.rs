@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::{Clock, Limits, SystemClock};
 use provider::Call;
-use store::{Connection, ConnectionChange, ConnectionFilter, ConnectionState, Tenant};
+use store::{Connection, ConnectionChange, ConnectionState, Tenant};
 
 use crate::fake::TokenScript;
 use crate::support::{World, connection, connection_with, tenant};
@@ -159,12 +159,6 @@ async fn what_nobody_may_use_or_nothing_renews_is_left_alone() {
             "UPDATE connections SET state = 'revoked' WHERE id = '{revoked}'"
         ))
         .await;
-    // This node learns of it by asking.
-    world
-        .store
-        .list_connections(&world.tenant, ConnectionFilter::default(), None, 10)
-        .await
-        .unwrap();
     world.providers.refresh_ahead().await;
     assert_eq!(world.fake.posts(), 0);
     let bare = world.store.connection(&world.tenant, bare).await.unwrap();
